@@ -1,0 +1,249 @@
+#include "base/json_write.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/crypt.h"
+
+static inline void separate(struct json_writer *w)
+{
+	if (w->comma)
+		buffer_append_byte(w->out, ',');
+	w->comma = true;
+}
+
+void json_write_object(struct json_writer *w)
+{
+	separate(w);
+	buffer_append_byte(w->out, '{');
+	w->comma = false;
+}
+
+void json_write_end_object(struct json_writer *w)
+{
+	buffer_append_byte(w->out, '}');
+	w->comma = true;
+}
+
+void json_write_array(struct json_writer *w)
+{
+	separate(w);
+	buffer_append_byte(w->out, '[');
+	w->comma = false;
+}
+
+void json_write_end_array(struct json_writer *w)
+{
+	buffer_append_byte(w->out, ']');
+	w->comma = true;
+}
+
+void json_write_key(struct json_writer *w, const char *literal)
+{
+	size_t size = strlen(literal);
+	char *at = buffer_reserve(w->out, size + 4);
+	if (!at)
+		return;
+	char *end = at;
+	if (w->comma)
+		*end++ = ',';
+	*end++ = '"';
+	memcpy(end, literal, size);
+	end += size;
+	*end++ = '"';
+	*end++ = ':';
+	w->out->size += (size_t)(end - at);
+	w->comma = false;
+}
+
+void json_write_key_escaped(struct json_writer *w, const char *key)
+{
+	json_write_text(w, key);
+	buffer_append_byte(w->out, ':');
+	w->comma = false;
+}
+
+static void write_literal(struct json_writer *w, const char *literal)
+{
+	separate(w);
+	buffer_append_text(w->out, literal);
+}
+
+void json_write_null(struct json_writer *w)
+{
+	write_literal(w, "null");
+}
+
+void json_write_bool(struct json_writer *w, bool value)
+{
+	write_literal(w, value ? "true" : "false");
+}
+
+// Digits from the end of a 20-character field; returns the first.
+static char *format_unsigned(uint64_t value, char *end)
+{
+	do {
+		*--end = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	return end;
+}
+
+static void append_integer(struct buffer *out, int64_t value)
+{
+	char text[21];
+	char *end = text + sizeof(text);
+	uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+	char *begin = format_unsigned(magnitude, end);
+	if (value < 0)
+		*--begin = '-';
+	buffer_append(out, begin, (size_t)(end - begin));
+}
+
+void json_write_integer(struct json_writer *w, int64_t value)
+{
+	separate(w);
+	append_integer(w->out, value);
+}
+
+void json_write_unsigned(struct json_writer *w, uint64_t value)
+{
+	separate(w);
+	char text[20];
+	char *end = text + sizeof(text);
+	char *begin = format_unsigned(value, end);
+	buffer_append(w->out, begin, (size_t)(end - begin));
+}
+
+void json_write_integer_text(struct json_writer *w, int64_t value)
+{
+	separate(w);
+	buffer_append_byte(w->out, '"');
+	append_integer(w->out, value);
+	buffer_append_byte(w->out, '"');
+}
+
+void json_write_real(struct json_writer *w, double value)
+{
+	if (!isfinite(value)) {
+		json_write_null(w);
+		return;
+	}
+	separate(w);
+	char text[40];
+	int length = 0;
+	for (int digits = 15; digits <= 17; digits++) {
+		length = snprintf(text, sizeof(text), "%.*g", digits, value);
+		if (strtod(text, NULL) == value)
+			break;
+	}
+	buffer_append(w->out, text, (size_t)length);
+	if (!memchr(text, '.', (size_t)length) && !memchr(text, 'e', (size_t)length))
+		buffer_append(w->out, ".0", 2);
+}
+
+// A byte that stands in a JSON string as it is; not so control characters, quote, backslash and longer
+// sequences.
+static inline bool is_plain(unsigned char byte)
+{
+	return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\';
+}
+
+// Length of the valid UTF-8 sequence at `s` (2 to 4), or 0.
+static size_t sequence_length(const unsigned char *s, size_t left)
+{
+	if (s[0] >= 0xC2 && s[0] <= 0xDF)
+		return left >= 2 && (s[1] & 0xC0) == 0x80 ? 2 : 0;
+	if (s[0] >= 0xE0 && s[0] <= 0xEF) {
+		if (left < 3 || (s[1] & 0xC0) != 0x80 || (s[2] & 0xC0) != 0x80)
+			return 0;
+		bool overlong = s[0] == 0xE0 && s[1] < 0xA0;
+		bool surrogate = s[0] == 0xED && s[1] >= 0xA0;
+		return overlong || surrogate ? 0 : 3;
+	}
+	if (s[0] >= 0xF0 && s[0] <= 0xF4) {
+		if (left < 4 || (s[1] & 0xC0) != 0x80 || (s[2] & 0xC0) != 0x80 || (s[3] & 0xC0) != 0x80)
+			return 0;
+		bool overlong = s[0] == 0xF0 && s[1] < 0x90;
+		bool beyond = s[0] == 0xF4 && s[1] >= 0x90;
+		return overlong || beyond ? 0 : 4;
+	}
+	return 0;
+}
+
+static void append_escaped(struct buffer *out, unsigned char byte)
+{
+	static const char hex[] = "0123456789abcdef";
+	switch (byte) {
+	case '"':
+		buffer_append(out, "\\\"", 2);
+		return;
+	case '\\':
+		buffer_append(out, "\\\\", 2);
+		return;
+	case '\n':
+		buffer_append(out, "\\n", 2);
+		return;
+	case '\r':
+		buffer_append(out, "\\r", 2);
+		return;
+	case '\t':
+		buffer_append(out, "\\t", 2);
+		return;
+	default:;
+		char escape[6] = {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
+		buffer_append(out, escape, sizeof(escape));
+	}
+}
+
+void json_write_text_sized(struct json_writer *w, const char *text, size_t size)
+{
+	separate(w);
+	struct buffer *out = w->out;
+	const unsigned char *s = (const unsigned char *)text;
+	buffer_append_byte(out, '"');
+	size_t start = 0;
+	size_t i = 0;
+	while (i < size) {
+		if (is_plain(s[i])) {
+			i++;
+			continue;
+		}
+		size_t length = s[i] >= 0x80 ? sequence_length(s + i, size - i) : 0;
+		if (length > 0) {
+			i += length;
+			continue;
+		}
+		buffer_append(out, s + start, i - start);
+		if (s[i] >= 0x80)
+			buffer_append(out, "\xEF\xBF\xBD", 3);
+		else
+			append_escaped(out, s[i]);
+		i++;
+		start = i;
+	}
+	buffer_append(out, s + start, size - start);
+	buffer_append_byte(out, '"');
+}
+
+void json_write_text(struct json_writer *w, const char *text)
+{
+	if (text)
+		json_write_text_sized(w, text, strlen(text));
+	else
+		json_write_null(w);
+}
+
+void json_write_base64(struct json_writer *w, const void *bytes, size_t size)
+{
+	separate(w);
+	buffer_append_byte(w->out, '"');
+	crypt_base64_encode(w->out, bytes, size, false);
+	buffer_append_byte(w->out, '"');
+}
+
+void json_write_raw(struct json_writer *w, const char *json, size_t size)
+{
+	separate(w);
+	buffer_append(w->out, json, size);
+}

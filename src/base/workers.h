@@ -1,0 +1,43 @@
+/// workers: threads that run tasks which may block, and a timer that starts tasks later.
+///
+/// The pool grows with demand up to `thread_count_max` and shrinks when idle. Urgent tasks (the next request
+/// of a stream that holds a transaction) may use `reserve` threads more: those who would free a resource must
+/// never queue behind those who wait for it.
+///
+/// A task is embedded in its owner's struct and belongs to the pool from workers_run until its function is
+/// entered; the function may free it or schedule it again.
+#ifndef ATOLL_BASE_WORKERS_H
+#define ATOLL_BASE_WORKERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+#include "base/error.h"
+
+struct workers;
+struct task {
+	void (*run)(struct task *task);
+	struct task *next; // pool's own
+	int64_t due_ms;    // pool's own
+};
+
+/// CONTAINER_OF(task, struct owner, task): the struct in which the task is embedded.
+#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+MUST_USE bool workers_start(int thread_count_max, int reserve, struct workers **out, struct error *err);
+
+void workers_run(struct workers *workers, struct task *task);
+void workers_run_urgent(struct workers *workers, struct task *task);
+
+/// Runs the task at `due_ms` (monotonic) or soon after. After workers_stop began it runs at once.
+void workers_run_at(struct workers *workers, struct task *task, int64_t due_ms);
+
+/// True once workers_stop has begun: repeating tasks end themselves.
+bool workers_stopping(const struct workers *workers);
+
+/// Runs all that is queued (timers at once), waits for it, ends the threads, frees. NULL is fine.
+/// No task may be submitted from outside afterwards; tasks run during the stop may still submit.
+void workers_stop(struct workers *workers);
+
+#endif
