@@ -146,7 +146,7 @@ void json_write_real(struct json_writer *w, double value)
 // sequences.
 static inline bool is_plain(unsigned char byte)
 {
-	return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\';
+	return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
 }
 
 // Length of the valid UTF-8 sequence at `s` (2 to 4), or 0.
