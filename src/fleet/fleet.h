@@ -1,0 +1,104 @@
+/// fleet: which instance runs where. Opens instances on demand, creates, fills, destroys them, lets replicas follow.
+///
+/// A logical database and its instances are named by UUIDs; the fleet knows no organizations, names or tokens.
+/// What instances a database has is asked from the platform through a callback (`describe`), once for each
+/// opening and after each change; an instance's fate returns to it as an event.
+///
+/// Files:   DATA/databases/{database}/log/…            history (module log)
+///          DATA/databases/{database}/{instance}/data.db  one SQLite file an instance
+/// Life:    fleet_open → … → fleet_close (all sessions must be closed before).
+/// Threads: every function may be called from any thread.
+#ifndef ATOLL_FLEET_FLEET_H
+#define ATOLL_FLEET_FLEET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/crypt.h"
+#include "base/error.h"
+
+struct workers;
+struct engine_database;
+struct fleet;
+
+enum { LOCATION_TEXT_BYTES = 32 };
+
+struct fleet_instance_spec {
+	char uuid[CRYPT_UUID_TEXT_BYTES];
+	char location[LOCATION_TEXT_BYTES];
+	bool primary;
+};
+
+/// Limits of sessions and statements; all named in docs/limits.md and in the errors they cause.
+struct fleet_limits {
+	int64_t statement_ms_max;         // statement_timeout_s: wall time of one statement
+	int64_t transaction_ms_max;       // transaction_timeout_s: write transaction while others wait (5 s)
+	int64_t lane_wait_ms_max;         // write_wait_s: how long a writer queues before ERR_TRANSACTION_BUSY
+	size_t sql_bytes_max;             // sql_length_max
+	int connections_per_instance_max; // connections_max
+	size_t row_bytes_max;             // row_size_max
+};
+
+struct fleet_options {
+	const char *data_folder;
+	struct workers *workers;
+	struct fleet_limits limits;
+	const char *simulate_latency; // "60ms", or "ord:nrt=80ms,ord:ams=50ms", or NULL
+	uint64_t log_bytes_max;       // history kept for each database beyond what replicas need
+
+	/// Lists the instances of a database; allocates *out_specs with malloc. ERR_DATABASE_NOT_FOUND if unknown.
+	bool (*describe)(void *context, const char *database, struct fleet_instance_spec **out_specs,
+			 size_t *out_count, struct error *err);
+	/// An instance became ready (why NULL) or failed. Called from a worker without locks held.
+	void (*instance_event)(void *context, const char *database, const char *instance, const struct error *why);
+	void *context; // may be set later by fleet_connect
+};
+
+MUST_USE bool fleet_open(const struct fleet_options *options, struct fleet **out, struct error *err);
+/// Hands over the callbacks once the platform is open (the platform's own store is opened through the fleet first).
+void fleet_connect(struct fleet *fleet, const struct fleet_options *callbacks);
+void fleet_close(struct fleet *fleet);
+
+/// The platform's own logical database, in this process, primary. Opened once; closed by fleet_close.
+MUST_USE bool fleet_open_platform(struct fleet *fleet, struct engine_database **out, struct error *err);
+
+/// Begins to create an instance that `describe` lists already. The first (primary) one starts empty, others are
+/// filled from the primary. Returns at once; the event tells the end. Calling it again for a failed instance retries.
+void fleet_create_instance(struct fleet *fleet, const char *database, const char *instance);
+/// Stops the instance (statements are interrupted, sessions answer ERR_NOT_READY) and removes its files.
+/// `describe` lists it no longer.
+MUST_USE bool fleet_destroy_instance(struct fleet *fleet, const char *database, const char *instance,
+				     struct error *err);
+/// The same for all instances and the history.
+MUST_USE bool fleet_destroy_database(struct fleet *fleet, const char *database, struct error *err);
+/// Removes folders of databases for which `keeps` is false: what a crash left between two steps. At start only.
+void fleet_sweep(struct fleet *fleet, bool (*keeps)(void *context, const char *database), void *context);
+
+/// A running instance, held: it stays open until released, though a destroyed one refuses work.
+/// Fails: ERR_NAMESPACE_NOT_FOUND  the database is not known any more
+///        ERR_NOT_READY            no instance can serve yet (503, try again)
+/// instance NULL or "": the nearest ready one on this node. Fast: one lookup under a read lock.
+struct fleet_instance;
+MUST_USE bool fleet_acquire(struct fleet *fleet, const char *database, const char *instance,
+			    struct fleet_instance **out, struct error *err);
+void fleet_release(struct fleet_instance *instance);
+static inline void fleet_instance_cleanup(struct fleet_instance **instance)
+{
+	if (*instance)
+		fleet_release(*instance);
+	*instance = NULL;
+}
+
+/// What an operator sees of an instance.
+struct fleet_status {
+	bool ready;
+	uint64_t frame_no; // durable position of this copy
+	uint64_t primary_frame_no;
+	int64_t lag_ms; // age of the oldest transaction not applied yet; 0 when caught up
+	uint64_t storage_bytes;
+};
+MUST_USE bool fleet_instance_status(struct fleet *fleet, const char *database, const char *instance,
+				    struct fleet_status *out, struct error *err);
+
+#endif

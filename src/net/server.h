@@ -1,0 +1,113 @@
+/// server: HTTP/1.1 on one port. Hides the HTTP library; no handler sees its types.
+///
+/// Requests go to the first site that claims them (data plane, platform API, console); a site is a table of
+/// routes. A handler runs on a network thread with the whole body in memory, must not block there, and ends the
+/// request by net_request_finish exactly once: at once, or later from any thread. A route marked NET_WORKER is
+/// called on a worker instead and may block.
+///
+/// net refuses by itself, before any handler: malformed HTTP, NUL in the head, duplicate or contradicting
+/// Content-Length / Transfer-Encoding, heads over the limit, bodies over the route's limit (413), slow heads.
+///
+/// Life:    net_server_start → … → net_server_drain (no new requests, waits for those under way) → net_server_stop.
+#ifndef ATOLL_NET_SERVER_H
+#define ATOLL_NET_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/error.h"
+
+struct workers;
+struct net_server;
+struct net_request;
+
+typedef void net_handler(void *context, struct net_request *request);
+
+enum net_place { NET_INLINE, NET_WORKER };
+
+struct net_route {
+	const char *method; // "GET" also serves HEAD
+	const char *path;   // "/v1/organizations/{org}/databases/{db}"; a segment "{x}" matches one non-empty segment
+	net_handler *handler;
+	enum net_place place;
+	size_t body_bytes_max; // 0: a body is read and dropped up to 64 KiB
+	const void *facts;     // the site's own row, for net_request_route
+};
+
+struct net_site {
+	const char *name;
+	const struct net_route *routes;
+	size_t route_count;
+	void *context; // given to handlers
+	/// Whether the request is this site's. May set the request's label and shorten its path
+	/// (net_request_set_target). NULL claims everything.
+	bool (*claims)(void *context, struct net_request *request);
+	/// Forms the answer to a request that reached no handler (ERR_ROUTE_NOT_FOUND, ERR_METHOD_NOT_ALLOWED with the
+	/// `Allow` header already set, ERR_BODY_TOO_LARGE, ERR_BAD_REQUEST); net finishes it.
+	void (*refuse)(void *context, struct net_request *request, const struct error *err);
+};
+
+struct net_options {
+	const char *listen;   // "127.0.0.1:8080", "[::]:8080"
+	const char *tls_cert; // file or NULL
+	const char *tls_key;
+	int thread_count; // network threads; 0 = one per core
+	struct workers *workers;
+	const struct net_site *sites;
+	size_t site_count;
+	size_t connections_max;
+	size_t head_bytes_max;
+	int idle_timeout_s;
+};
+
+MUST_USE bool net_server_start(const struct net_options *options, struct net_server **out, struct error *err);
+/// The address bound, with the real port ("127.0.0.1:40123"); valid as long as the server.
+const char *net_server_address(const struct net_server *server);
+/// Reads the TLS files again (SIGHUP); the old ones stay in force on failure.
+MUST_USE bool net_server_reload_tls(struct net_server *server, struct error *err);
+void net_server_drain(struct net_server *server, int64_t deadline_ms);
+void net_server_stop(struct net_server *server);
+
+// -- request ------------------------------------------------------------------------------------------
+
+const char *net_request_method(const struct net_request *request);
+/// The path as matched: undecoded, repeated slashes collapsed on sites that ask for it, without query.
+const char *net_request_path(const struct net_request *request);
+const char *net_request_param(const struct net_request *request, const char *name);  // decoded path segment
+const char *net_request_query(const struct net_request *request, const char *name);  // decoded; NULL if absent
+const char *net_request_header(const struct net_request *request, const char *name); // any letter case; NULL
+const char *net_request_peer(const struct net_request *request);                     // client's address
+const struct net_route *net_request_route(const struct net_request *request);
+const struct buffer *net_request_body(const struct net_request *request);
+struct arena *net_request_arena(struct net_request *request);
+const char *net_request_id(struct net_request *request); // sent back as X-Request-Id
+
+/// For `claims`: the data-plane label (copied) and the rest of the path ("/v2/pipeline").
+void net_request_set_target(struct net_request *request, const char *label, const char *path);
+const char *net_request_label(const struct net_request *request); // NULL if none
+
+/// Handler's own word for the request, e.g. its state struct; NULL at first.
+void net_request_set_state(struct net_request *request, void *state);
+void *net_request_state(const struct net_request *request);
+
+/// True once the client closed the connection: long work may be given up.
+bool net_request_is_abandoned(const struct net_request *request);
+
+/// Runs `handler(context, request)` on a worker; urgent ones may use the reserve (base/workers.h).
+void net_request_run(struct net_request *request, net_handler *handler, void *context, bool urgent);
+
+// -- reply --------------------------------------------------------------------------------------------
+
+/// The body buffer, to be filled directly. Status is 200 and content type application/json unless set.
+struct buffer *net_reply_body(struct net_request *request);
+void net_reply_status(struct net_request *request, int status);
+void net_reply_type(struct net_request *request, const char *content_type); // a literal
+void net_reply_header(struct net_request *request, const char *name, const char *value); // copied
+
+/// Sends the reply. The request must not be touched afterwards.
+void net_request_finish(struct net_request *request);
+
+#endif
