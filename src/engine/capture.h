@@ -1,0 +1,45 @@
+/// capture: the frames of the transaction being written, seen by a VFS shim as SQLite writes its WAL.
+///
+/// The shim ("atoll") passes every call through to the platform's own VFS. For a database file that a capture was
+/// attached to, it copies each frame written to the WAL. Frames are keyed by their number: a spilling transaction
+/// writes frames again, and the later image replaces the earlier. Nothing is emitted from a write: only
+/// capture_take, called after SQLite said that the commit succeeded, makes a transaction of it.
+///
+/// Threads: one writer at a time (the lane); the shim itself has no state of its own.
+#ifndef ATOLL_ENGINE_CAPTURE_H
+#define ATOLL_ENGINE_CAPTURE_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "log/log.h"
+
+struct capture;
+
+#define CAPTURE_VFS "atoll"
+
+/// Registers the shim with SQLite; once in a process, at start.
+MUST_USE bool capture_register_vfs(struct error *err);
+
+struct capture *capture_create(void);
+void capture_destroy(struct capture *capture);
+
+/// Makes the connection's writes to the WAL of `main` go through the capture. Before its first statement.
+MUST_USE bool capture_attach(struct capture *capture, sqlite3 *db, struct error *err);
+
+/// The transaction that was just committed: false when nothing was written since the last take or drop. Memory stays
+/// the capture's until the next write. A page written twice comes once.
+/// *out_complete false: what was written cannot be told from the calls seen (read it from the WAL file instead).
+bool capture_take(struct capture *capture, struct log_txn *out, bool *out_complete);
+
+/// Forgets what was written since the last take: the transaction was rolled back.
+void capture_drop(struct capture *capture);
+
+/// Frames now in the WAL up to the last commit taken, for deciding on a checkpoint; 0 after a reset.
+uint32_t capture_wal_frames(const struct capture *capture);
+struct wal_position capture_position(const struct capture *capture);
+/// Sets the position that a recovery found.
+void capture_resume(struct capture *capture, struct wal_position position);
+
+#endif

@@ -1,0 +1,41 @@
+// Compiled with SQLite's flags and without our warnings: everything above the functions is SQLite's.
+#include "sqlite3.c"
+
+#include "engine/sqlite_core.h"
+
+int sqlite_core_append(sqlite3 *db, const uint32_t *page_nos, const char *pages, uint32_t count, uint32_t size_after)
+{
+	sqlite3_mutex_enter(db->mutex);
+	Btree *btree = db->aDb[0].pBt;
+	sqlite3BtreeEnter(btree);
+	Pager *pager = sqlite3BtreePager(btree);
+	PgHdr *list = sqlite3_malloc64((sqlite3_uint64)count * sizeof(PgHdr));
+	int rc = list ? SQLITE_OK : SQLITE_NOMEM;
+	if (rc == SQLITE_OK && (!pagerUseWal(pager) || pager->eState < PAGER_WRITER_LOCKED))
+		rc = SQLITE_MISUSE;
+	if (rc == SQLITE_OK) {
+		memset(list, 0, (size_t)count * sizeof(PgHdr));
+		for (uint32_t i = 0; i < count; i++) {
+			list[i].pgno = page_nos[i];
+			list[i].pData = (void *)(pages + (size_t)i * (size_t)pager->pageSize);
+			list[i].pPager = pager;
+			list[i].flags = PGHDR_DIRTY;
+			list[i].pDirty = i + 1 < count ? &list[i + 1] : 0;
+		}
+		rc = sqlite3WalFrames(pager->pWal, (int)pager->pageSize, list, size_after, size_after != 0, 0);
+	}
+	sqlite3_free(list);
+	sqlite3BtreeLeave(btree);
+	sqlite3_mutex_leave(db->mutex);
+	return rc;
+}
+
+void sqlite_core_forget(sqlite3 *db)
+{
+	sqlite3_mutex_enter(db->mutex);
+	Btree *btree = db->aDb[0].pBt;
+	sqlite3BtreeEnter(btree);
+	pager_reset(sqlite3BtreePager(btree));
+	sqlite3BtreeLeave(btree);
+	sqlite3_mutex_leave(db->mutex);
+}

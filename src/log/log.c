@@ -1,0 +1,555 @@
+// The local backend: a folder of segment files named by the frame_no they begin after.
+//
+// Invariants: applied ≤ durable ≤ appended. Records are appended at `end` of the newest segment and become readable
+// when durable. A failed append leaves bytes behind `end`; the next one overwrites them, and recovery never takes
+// them for a record since the checksum chain does not reach them.
+
+#include "log/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/crypt.h"
+#include "base/disk.h"
+#include "log/segment.h"
+
+struct segment {
+	uint64_t base_frame_no;
+	uint64_t size_bytes;
+};
+
+struct log {
+	char *folder;
+	uint64_t segment_bytes_max;
+	uint64_t bytes_max;
+	_Atomic(uint64_t) durable;
+	_Atomic(uint64_t) appended;
+
+	pthread_mutex_t mutex;
+	// guarded by mutex
+	struct segment *segments; // oldest first; the last one is open for appending
+	size_t segment_count;
+	char id[LOG_ID_TEXT_BYTES];
+
+	// the lane's own
+	int fd;
+	uint64_t end;
+	uint64_t chain;
+	struct wal_position wal;
+	bool sealed;
+};
+
+static char *segment_path(const char *folder, uint64_t base_frame_no)
+{
+	struct buffer path = {0};
+	buffer_printf(&path, "%s/%020llu.log", folder, (unsigned long long)base_frame_no);
+	return buffer_take(&path, NULL);
+}
+
+static int compare_segments(const void *a, const void *b)
+{
+	const struct segment *left = a;
+	const struct segment *right = b;
+	return left->base_frame_no < right->base_frame_no ? -1 : left->base_frame_no > right->base_frame_no;
+}
+
+static void add_segment(struct log *log, struct segment segment)
+{
+	struct segment *grown = realloc(log->segments, (log->segment_count + 1) * sizeof(segment));
+	ASSERT(grown != NULL);
+	log->segments = grown;
+	log->segments[log->segment_count++] = segment;
+}
+
+static bool list_segments(struct log *log, struct error *err)
+{
+	DIR *folder = opendir(log->folder);
+	if (!folder)
+		return error_set(err, ERR_IO, "cannot list the log's folder");
+	struct dirent *entry;
+	while ((entry = readdir(folder))) {
+		char *end = NULL;
+		unsigned long long base = strtoull(entry->d_name, &end, 10);
+		if (end == entry->d_name + 20 && strcmp(end, ".log") == 0)
+			add_segment(log, (struct segment){.base_frame_no = base});
+	}
+	closedir(folder);
+	qsort(log->segments, log->segment_count, sizeof(struct segment), compare_segments);
+	return true;
+}
+
+static bool read_header(int fd, struct segment_header *out, uint64_t *out_chain, struct error *err)
+{
+	char bytes[SEGMENT_HEADER_BYTES];
+	if (!disk_read_at(fd, bytes, sizeof(bytes), 0, err) || !segment_decode_header(bytes, out, err))
+		return false;
+	*out_chain = segment_chain_start(bytes);
+	return true;
+}
+
+// Reads the record at `offset`; its payload goes to `payload`. *out_intact false: no record stands there.
+static bool read_record(int fd, uint64_t offset, uint64_t file_size, uint64_t chain, struct buffer *payload,
+			struct record *out, bool *out_intact, struct error *err)
+{
+	char bytes[RECORD_HEADER_BYTES];
+	*out_intact = false;
+	if (file_size < offset + RECORD_HEADER_BYTES)
+		return true;
+	if (!disk_read_at(fd, bytes, sizeof(bytes), offset, err))
+		return false;
+	if (!record_decode(bytes, out) || out->size_bytes > file_size - offset)
+		return true;
+	size_t payload_size = (size_t)(out->size_bytes - RECORD_HEADER_BYTES);
+	buffer_truncate(payload, 0);
+	char *at = buffer_reserve(payload, payload_size + 1);
+	if (!disk_read_at(fd, at, payload_size, offset + RECORD_HEADER_BYTES, err))
+		return false;
+	out->txn.page_nos = (const uint32_t *)(const void *)at;
+	out->txn.pages = at + out->txn.frame_count * sizeof(uint32_t);
+	*out_intact = record_is_intact(out, chain, bytes);
+	return true;
+}
+
+// Whether `position` lies behind `limit` in the same life of the WAL. No limit (frame UINT32_MAX) is never passed.
+static bool is_beyond(struct wal_position position, struct wal_position limit)
+{
+	return position.salt1 == limit.salt1 && position.salt2 == limit.salt2 && position.frame > limit.frame;
+}
+
+// Walks the newest segment from its header to its last intact record that does not lie beyond `limit`.
+static bool scan_newest(struct log *log, struct wal_position limit, struct error *err)
+{
+	struct segment_header header;
+	uint64_t chain;
+	uint64_t file_size;
+	if (!read_header(log->fd, &header, &chain, err) || !disk_size(log->fd, &file_size, err))
+		return false;
+	memcpy(log->id, header.log_id, sizeof(log->id));
+	log->end = SEGMENT_HEADER_BYTES;
+	log->chain = chain;
+	log->wal = header.wal;
+	log->sealed = header.sealed;
+	uint64_t appended = header.base_frame_no;
+	OWNED(buffer) struct buffer payload = {0};
+	for (;;) {
+		struct record record;
+		bool intact;
+		if (!read_record(log->fd, log->end, file_size, log->chain, &payload, &record, &intact, err))
+			return false;
+		if (!intact || (record.kind == RECORD_TXN && is_beyond(record.txn.wal, limit)))
+			break;
+		appended = record.txn.frame_no;
+		log->end += record.size_bytes;
+		log->chain = record.checksum;
+		log->wal = record.txn.wal;
+		log->sealed = record.kind == RECORD_SEAL;
+	}
+	if (file_size > log->end && ftruncate(log->fd, (off_t)log->end) != 0)
+		return error_set(err, ERR_IO, "cannot cut a log segment");
+	log->segments[log->segment_count - 1].size_bytes = log->end;
+	atomic_store(&log->appended, appended);
+	return true;
+}
+
+static bool begin_segment(struct log *log, uint64_t base_frame_no, struct error *err)
+{
+	OWNED(text) char *path = segment_path(log->folder, base_frame_no);
+	OWNED(fd) int fd = -1;
+	struct segment_header header = {.base_frame_no = base_frame_no, .wal = log->wal, .sealed = log->sealed};
+	memcpy(header.log_id, log->id, sizeof(header.log_id));
+	char bytes[SEGMENT_HEADER_BYTES];
+	segment_encode_header(&header, bytes);
+	if (!disk_open(path, O_RDWR | O_CREAT | O_TRUNC, &fd, err) ||
+	    !disk_write_at(fd, bytes, sizeof(bytes), 0, err) || !disk_sync(fd, err) ||
+	    !disk_sync_folder(log->folder, err))
+		return false;
+	if (log->fd >= 0)
+		close(log->fd);
+	log->fd = fd;
+	fd = -1;
+	log->end = SEGMENT_HEADER_BYTES;
+	log->chain = segment_chain_start(bytes);
+	pthread_mutex_lock(&log->mutex);
+	// An empty newest segment may be begun again at the same place.
+	if (log->segment_count > 0 && log->segments[log->segment_count - 1].base_frame_no == base_frame_no)
+		log->segment_count--;
+	add_segment(log, (struct segment){.base_frame_no = base_frame_no, .size_bytes = log->end});
+	pthread_mutex_unlock(&log->mutex);
+	return true;
+}
+
+static bool open_newest(struct log *log, struct error *err)
+{
+	uint64_t base = log->segments[log->segment_count - 1].base_frame_no;
+	OWNED(text) char *path = segment_path(log->folder, base);
+	if (log->fd >= 0)
+		close(log->fd);
+	log->fd = -1;
+	return disk_open(path, O_RDWR, &log->fd, err);
+}
+
+static void drop_segment_file(struct log *log, uint64_t base_frame_no)
+{
+	OWNED(text) char *path = segment_path(log->folder, base_frame_no);
+	unlink(path);
+}
+
+// A segment whose header never reached the disk holds nothing; the one before is then the newest.
+static bool open_existing(struct log *log, struct error *err)
+{
+	while (log->segment_count > 0) {
+		if (!open_newest(log, err))
+			return false;
+		struct segment_header header;
+		uint64_t chain;
+		if (read_header(log->fd, &header, &chain, err))
+			return scan_newest(log, (struct wal_position){.frame = UINT32_MAX}, err);
+		if (err->code != ERR_CORRUPT)
+			return false;
+		drop_segment_file(log, log->segments[log->segment_count - 1].base_frame_no);
+		log->segment_count--;
+	}
+	return true;
+}
+
+static void fill_sizes(struct log *log)
+{
+	for (size_t i = 0; i + 1 < log->segment_count; i++) {
+		OWNED(text) char *path = segment_path(log->folder, log->segments[i].base_frame_no);
+		OWNED(fd) int fd = -1;
+		struct error ignored;
+		if (disk_open(path, O_RDONLY, &fd, &ignored) &&
+		    !disk_size(fd, &log->segments[i].size_bytes, &ignored))
+			log->segments[i].size_bytes = 0;
+	}
+}
+
+bool log_open(const struct log_options *options, struct log **out, struct error *err)
+{
+	if (!disk_make_folder(options->folder, err))
+		return false;
+	struct log *log = calloc(1, sizeof(*log));
+	ASSERT(log != NULL);
+	log->folder = strdup(options->folder);
+	ASSERT(log->folder != NULL);
+	log->segment_bytes_max = options->segment_bytes_max;
+	log->bytes_max = options->bytes_max;
+	log->fd = -1;
+	log->sealed = true;
+	pthread_mutex_init(&log->mutex, NULL);
+	bool ok = list_segments(log, err) && open_existing(log, err);
+	if (ok && log->segment_count == 0) {
+		crypt_uuid(log->id);
+		ok = begin_segment(log, 0, err);
+	}
+	if (!ok) {
+		log_close(log);
+		return error_context(err, "open the log");
+	}
+	fill_sizes(log);
+	*out = log;
+	return true;
+}
+
+void log_close(struct log *log)
+{
+	if (!log)
+		return;
+	if (log->fd >= 0)
+		close(log->fd);
+	pthread_mutex_destroy(&log->mutex);
+	free(log->segments);
+	free(log->folder);
+	free(log);
+}
+
+const char *log_id(const struct log *log)
+{
+	return log->id;
+}
+
+uint64_t log_appended(const struct log *log)
+{
+	return atomic_load(&log->appended);
+}
+
+uint64_t log_durable(const struct log *log)
+{
+	return atomic_load(&log->durable);
+}
+
+struct wal_position log_wal_position(const struct log *log, bool *out_sealed)
+{
+	*out_sealed = log->sealed;
+	return log->wal;
+}
+
+// Kept are at least the newest segment and bytes_max of closed ones.
+static void drop_old_segments(struct log *log)
+{
+	pthread_mutex_lock(&log->mutex);
+	uint64_t total = 0;
+	for (size_t i = 0; i < log->segment_count; i++)
+		total += log->segments[i].size_bytes;
+	size_t dropped = 0;
+	while (dropped + 1 < log->segment_count && total > log->bytes_max) {
+		total -= log->segments[dropped].size_bytes;
+		drop_segment_file(log, log->segments[dropped].base_frame_no);
+		dropped++;
+	}
+	log->segment_count -= dropped;
+	memmove(log->segments, log->segments + dropped, log->segment_count * sizeof(struct segment));
+	pthread_mutex_unlock(&log->mutex);
+}
+
+static bool close_full_segment(struct log *log, struct error *err)
+{
+	if (log->end < log->segment_bytes_max)
+		return true;
+	if (!log_sync(log, err) || !begin_segment(log, log_appended(log), err))
+		return false;
+	drop_old_segments(log);
+	return true;
+}
+
+static bool write_pieces(int fd, struct iovec *pieces, int count, uint64_t offset, struct error *err)
+{
+	while (count > 0) {
+		ssize_t written = pwritev(fd, pieces, count, (off_t)offset);
+		if (written < 0)
+			return error_errno(err, errno, "pwritev", "cannot append to the log");
+		offset += (uint64_t)written;
+		size_t left = (size_t)written;
+		while (count > 0 && left >= pieces->iov_len) {
+			left -= pieces->iov_len;
+			pieces++;
+			count--;
+		}
+		if (count > 0) {
+			pieces->iov_base = (char *)pieces->iov_base + left;
+			pieces->iov_len -= left;
+		}
+	}
+	return true;
+}
+
+static bool append_record(struct log *log, struct record *record, struct error *err)
+{
+	char bytes[RECORD_HEADER_BYTES];
+	uint64_t sum = record_encode(record, log->chain, bytes);
+	size_t count = record->kind == RECORD_TXN ? record->txn.frame_count : 0;
+	// iovec wants pointers to non-const bytes although writing only reads them.
+	struct iovec pieces[3] = {
+		{bytes, sizeof(bytes)},
+		{(void *)(uintptr_t)record->txn.page_nos, count * sizeof(uint32_t)},
+		{(void *)(uintptr_t)record->txn.pages, count * LOG_PAGE_BYTES},
+	};
+	if (!write_pieces(log->fd, pieces, count > 0 ? 3 : 1, log->end, err))
+		return false;
+	log->end += sizeof(bytes) + count * (sizeof(uint32_t) + LOG_PAGE_BYTES);
+	log->chain = sum;
+	log->wal = record->txn.wal;
+	log->sealed = record->kind == RECORD_SEAL;
+	pthread_mutex_lock(&log->mutex);
+	log->segments[log->segment_count - 1].size_bytes = log->end;
+	pthread_mutex_unlock(&log->mutex);
+	return true;
+}
+
+bool log_append(struct log *log, struct log_txn *txn, struct error *err)
+{
+	ASSERT(txn->frame_count > 0 && txn->size_after > 0);
+	if (!close_full_segment(log, err))
+		return false;
+	struct record record = {.kind = RECORD_TXN, .txn = *txn};
+	record.txn.frame_no = log_appended(log) + txn->frame_count;
+	if (!append_record(log, &record, err))
+		return false;
+	txn->frame_no = record.txn.frame_no;
+	atomic_store(&log->appended, txn->frame_no);
+	return true;
+}
+
+bool log_seal(struct log *log, struct wal_position position, struct error *err)
+{
+	struct record record = {.kind = RECORD_SEAL, .txn = {.frame_no = log_appended(log), .wal = position}};
+	return append_record(log, &record, err);
+}
+
+bool log_sync(struct log *log, struct error *err)
+{
+	return disk_sync(log->fd, err);
+}
+
+void log_mark_durable(struct log *log, uint64_t frame_no)
+{
+	ASSERT(frame_no <= log_appended(log));
+	atomic_store(&log->durable, frame_no);
+}
+
+bool log_cut(struct log *log, struct wal_position limit, struct error *err)
+{
+	// Transactions of the WAL's present life may have begun in an older segment; the header says where.
+	for (;;) {
+		struct segment_header header;
+		uint64_t chain;
+		if (!read_header(log->fd, &header, &chain, err))
+			return false;
+		if (!is_beyond(header.wal, limit) || log->segment_count == 1)
+			return scan_newest(log, limit, err);
+		pthread_mutex_lock(&log->mutex);
+		drop_segment_file(log, log->segments[--log->segment_count].base_frame_no);
+		pthread_mutex_unlock(&log->mutex);
+		if (!open_newest(log, err))
+			return false;
+	}
+}
+
+bool log_restart(struct log *log, uint64_t frame_no, struct error *err)
+{
+	pthread_mutex_lock(&log->mutex);
+	while (log->segment_count > 0)
+		drop_segment_file(log, log->segments[--log->segment_count].base_frame_no);
+	crypt_uuid(log->id);
+	pthread_mutex_unlock(&log->mutex);
+	log->wal = (struct wal_position){0};
+	log->sealed = true;
+	atomic_store(&log->appended, frame_no);
+	return begin_segment(log, frame_no, err);
+}
+
+// -- reading ------------------------------------------------------------------------------------------
+
+struct log_cursor {
+	struct log *log;
+	uint64_t frame_no; // last one delivered
+	int fd;
+	uint64_t segment_base;
+	uint64_t offset;
+	uint64_t chain;
+	struct buffer payload;
+};
+
+// The segment that holds the record after frame_no: the newest that does not begin later.
+static bool find_segment(struct log *log, uint64_t frame_no, uint64_t *out_base)
+{
+	bool found = false;
+	pthread_mutex_lock(&log->mutex);
+	for (size_t i = log->segment_count; i > 0 && !found; i--) {
+		if (log->segments[i - 1].base_frame_no <= frame_no) {
+			*out_base = log->segments[i - 1].base_frame_no;
+			found = true;
+		}
+	}
+	pthread_mutex_unlock(&log->mutex);
+	return found;
+}
+
+static bool gap(struct error *err)
+{
+	return error_set(err, ERR_NOT_FOUND, "this part of the history is no longer kept");
+}
+
+static bool cursor_enter(struct log_cursor *cursor, uint64_t base, struct error *err)
+{
+	fd_cleanup(&cursor->fd);
+	OWNED(text) char *path = segment_path(cursor->log->folder, base);
+	if (!disk_open(path, O_RDONLY, &cursor->fd, err))
+		return err->code == ERR_NOT_FOUND ? gap(err) : false;
+	struct segment_header header;
+	if (!read_header(cursor->fd, &header, &cursor->chain, err))
+		return false;
+	cursor->segment_base = base;
+	cursor->offset = SEGMENT_HEADER_BYTES;
+	return true;
+}
+
+// Reads the next record of the segment if one is complete there.
+static bool cursor_read(struct log_cursor *cursor, struct record *out, bool *out_intact, struct error *err)
+{
+	uint64_t size;
+	if (!disk_size(cursor->fd, &size, err) ||
+	    !read_record(cursor->fd, cursor->offset, size, cursor->chain, &cursor->payload, out, out_intact, err))
+		return false;
+	if (*out_intact) {
+		cursor->offset += out->size_bytes;
+		cursor->chain = out->checksum;
+	}
+	return true;
+}
+
+static bool cursor_skip(struct log_cursor *cursor, uint64_t frame_no, struct error *err)
+{
+	uint64_t at = cursor->segment_base;
+	while (at < frame_no) {
+		struct record record;
+		bool intact;
+		if (!cursor_read(cursor, &record, &intact, err))
+			return false;
+		if (!intact)
+			return gap(err);
+		at = record.txn.frame_no;
+	}
+	return at == frame_no ? true : gap(err);
+}
+
+bool log_cursor_open(struct log *log, uint64_t frame_no, struct log_cursor **out, struct error *err)
+{
+	uint64_t base;
+	if (frame_no > log_durable(log) || !find_segment(log, frame_no, &base))
+		return gap(err);
+	struct log_cursor *cursor = calloc(1, sizeof(*cursor));
+	ASSERT(cursor != NULL);
+	cursor->log = log;
+	cursor->fd = -1;
+	cursor->frame_no = frame_no;
+	if (!cursor_enter(cursor, base, err) || !cursor_skip(cursor, frame_no, err)) {
+		log_cursor_close(cursor);
+		return false;
+	}
+	*out = cursor;
+	return true;
+}
+
+bool log_cursor_next(struct log_cursor *cursor, struct log_txn *out, bool *out_found, struct error *err)
+{
+	*out_found = false;
+	if (cursor->frame_no >= log_durable(cursor->log))
+		return true;
+	uint64_t base;
+	if (!find_segment(cursor->log, cursor->frame_no, &base))
+		return gap(err);
+	if (base != cursor->segment_base && !cursor_enter(cursor, base, err))
+		return false;
+	struct record record;
+	bool intact;
+	do {
+		if (!cursor_read(cursor, &record, &intact, err))
+			return false;
+		if (!intact)
+			return error_set(err, ERR_CORRUPT, "a log segment is damaged");
+	} while (record.kind == RECORD_SEAL);
+	ASSERT(record.txn.frame_no == cursor->frame_no + record.txn.frame_count);
+	cursor->frame_no = record.txn.frame_no;
+	*out = record.txn;
+	*out_found = true;
+	return true;
+}
+
+void log_cursor_close(struct log_cursor *cursor)
+{
+	if (!cursor)
+		return;
+	fd_cleanup(&cursor->fd);
+	buffer_cleanup(&cursor->payload);
+	free(cursor);
+}

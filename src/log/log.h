@@ -1,0 +1,88 @@
+/// log: the ordered history of one logical database, on local files.
+///
+/// A log is a sequence of transactions made of page images. Frames are numbered from 1 over the whole history; a
+/// transaction is known by the frame_no of its last frame, 0 is the state before any. The log knows pages, not SQL.
+/// Three numbers: appended (here), durable (told by the engine's flusher), and what each reader has applied (theirs).
+///
+/// The log itself is not synced on commit: the primary's WAL is, and each record says at which position of the WAL
+/// it stands, so that after a crash the log is cut or completed from the WAL (engine/recover.c). log_seal + log_sync
+/// must precede anything that lets SQLite reset the WAL.
+///
+/// Life:    log_open → append / read → log_close.
+/// Threads: append, seal, sync, cut and restart from the database's lane only; reading from any thread.
+/// Format:  log/segment.c.
+#ifndef ATOLL_LOG_LOG_H
+#define ATOLL_LOG_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum { LOG_PAGE_BYTES = 4096, LOG_ID_TEXT_BYTES = 37 };
+
+struct log;
+
+/// Where in the primary's write-ahead log a transaction ends. Frame numbers of the WAL start at 1.
+struct wal_position {
+	uint32_t salt1;
+	uint32_t salt2;
+	uint32_t frame;
+};
+
+/// One committed transaction. Page images lie one after another, each LOG_PAGE_BYTES, in the order of page_nos.
+struct log_txn {
+	uint64_t frame_no; // of the last frame; set by the log
+	uint32_t frame_count;
+	uint32_t size_after; // pages of the database after this transaction
+	const uint32_t *page_nos;
+	const char *pages;
+	int64_t committed_wall_ms;
+	struct wal_position wal;
+};
+
+struct log_options {
+	const char *folder;
+	uint64_t segment_bytes_max; // a segment is closed beyond this
+	uint64_t bytes_max;         // whole closed segments beyond this are removed, oldest first
+};
+
+/// Opens or creates. The newest segment is verified; what follows its first damaged record is cut off.
+MUST_USE bool log_open(const struct log_options *options, struct log **out, struct error *err);
+void log_close(struct log *log);
+
+const char *log_id(const struct log *log); // UUID of this history
+uint64_t log_appended(const struct log *log);
+uint64_t log_durable(const struct log *log);
+/// Position of the last record in the WAL, and whether that record is a seal (or the log is empty).
+struct wal_position log_wal_position(const struct log *log, bool *out_sealed);
+
+/// Appends a transaction, not yet durable. Sets txn->frame_no.
+/// Fails: ERR_FULL, ERR_IO; nothing was appended, the log goes on at the same place.
+MUST_USE bool log_append(struct log *log, struct log_txn *txn, struct error *err);
+/// Says that everything up to `position` of the WAL is in this log and the WAL may be reset.
+MUST_USE bool log_seal(struct log *log, struct wal_position position, struct error *err);
+MUST_USE bool log_sync(struct log *log, struct error *err);
+/// Frames up to frame_no survive a crash and may be read.
+void log_mark_durable(struct log *log, uint64_t frame_no);
+
+/// Recovery: drops the transactions that lie beyond `limit` in the life of the WAL that its salts name.
+MUST_USE bool log_cut(struct log *log, struct wal_position limit, struct error *err);
+/// Recovery: begins a new history (new id) at frame_no: what was kept is removed, since it no longer leads to the
+/// database's content.
+MUST_USE bool log_restart(struct log *log, uint64_t frame_no, struct error *err);
+
+// -- reading ------------------------------------------------------------------------------------------
+
+struct log_cursor;
+
+/// A reader that gets the transactions after frame_no. Fails: ERR_NOT_FOUND when they are no longer kept, or
+/// frame_no lies in no transaction boundary of this history: take a snapshot.
+MUST_USE bool log_cursor_open(struct log *log, uint64_t frame_no, struct log_cursor **out, struct error *err);
+/// The next durable transaction; *out_found false when there is none yet. Memory is the cursor's until the next call.
+/// Fails: ERR_NOT_FOUND (removed meanwhile), ERR_CORRUPT (checksum), ERR_IO.
+MUST_USE bool log_cursor_next(struct log_cursor *cursor, struct log_txn *out, bool *out_found, struct error *err);
+void log_cursor_close(struct log_cursor *cursor);
+
+#endif
