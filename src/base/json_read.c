@@ -48,6 +48,9 @@ bool json_read_parse(const char *text, size_t size, unsigned options, unsigned d
 		flags |= JSON_ALLOW_NUL;
 	json_error_t failure;
 	json_t *root = json_loadb(text, size, flags, &failure);
+	if (!root && (options & JSON_READ_BIG_REALS) &&
+	    json_error_code(&failure) == json_error_numeric_overflow)
+		root = json_loadb(text, size, flags | JSON_DECODE_INT_AS_REAL, &failure);
 	if (!root)
 		return error_set(err, ERR_BAD_JSON, "line %d column %d: %s", failure.line, failure.column,
 				 failure.text);

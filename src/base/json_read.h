@@ -32,6 +32,9 @@ enum json_kind {
 enum json_read_options {
 	JSON_READ_UNIQUE_KEYS = 1, // a duplicate member is an error
 	JSON_READ_ALLOW_NUL = 2,   // \u0000 may stand in strings (not in keys)
+	// A whole number beyond 64 bits is no error but a REAL, as all whole numbers of that text are then:
+	// JavaScript writes 1e20 as 100000000000000000000.
+	JSON_READ_BIG_REALS = 4,
 };
 
 /// Parses exactly one value. depth_max counts arrays and objects inside each other.
