@@ -1,0 +1,171 @@
+#include "hrana/call.h"
+
+#include "base/arena.h"
+#include "hrana/errors.h"
+
+// A network thread must not parse for longer than it takes to answer a handful of other requests.
+enum { INLINE_BODY_BYTES = 64 * 1024 };
+
+void call_refuse(struct net_request *request, const struct error *err)
+{
+	const char *content_type;
+	struct buffer *body = net_reply_body(request);
+	buffer_truncate(body, 0);
+	net_reply_status(request, errors_write_body(body, err, &content_type));
+	net_reply_type(request, content_type);
+}
+
+static bool check_credential(struct hrana *hrana, struct net_request *request, struct access_grant *out,
+			     struct error *err)
+{
+	const char *label = net_request_label(request);
+	if (!label) {
+		const char *host = net_request_header(request, "host");
+		return error_set(
+			err, ERR_BAD_REQUEST,
+			"Invalid host header: `%.200s` names no database; put /db/NAME before the path",
+			host ? host : "");
+	}
+	return access_check(hrana->access, label, net_request_header(request, "authorization"), out, err);
+}
+
+struct call *call_begin(struct hrana *hrana, struct net_request *request, int version)
+{
+	struct arena *arena = net_request_arena(request);
+	struct call *call = arena_alloc(arena, sizeof(*call));
+	struct error err;
+	if (!check_credential(hrana, request, &call->grant, &err)) {
+		call_refuse(request, &err);
+		net_request_finish(request);
+		return NULL;
+	}
+	call->hrana = hrana;
+	call->request = request;
+	call->arena = arena;
+	call->version = version;
+	call->out = json_write_to(net_reply_body(request));
+	call->gauge = (struct gauge){
+		.all = &hrana->replies_bytes,
+		.all_max = hrana->limits.replies_bytes_max,
+		.reply_max = hrana->limits.reply_bytes_max,
+	};
+	return call;
+}
+
+bool call_parse(struct call *call, struct error *err)
+{
+	return call->body || decode_parse(net_request_body(call->request), &call->body, err);
+}
+
+void call_drop_body(struct call *call)
+{
+	json_read_free(call->body);
+	call->body = NULL;
+}
+
+bool call_read_baton(struct call *call, const char *baton, size_t size, struct error *err)
+{
+	call->has_baton = baton != NULL;
+	if (baton && !baton_read(baton, size, call->hrana->baton_key, &call->grant, &call->baton))
+		return error_set(err, ERR_BATON_INVALID, "Received an invalid baton");
+	call->urgent = call->has_baton && (call->baton.flags & BATON_TRANSACTION);
+	return true;
+}
+
+static void decode_then(struct call *call)
+{
+	struct error err;
+	if (call->decode(call, &err)) {
+		call->then(call);
+	} else {
+		call_fail(call, &err);
+		call_finish(call);
+	}
+}
+
+static void decode_on_worker(void *context, struct net_request *request)
+{
+	(void)request;
+	decode_then(context);
+}
+
+void call_decode_then(struct call *call, call_decode *decode, call_work *then)
+{
+	call->decode = decode;
+	call->then = then;
+	// Urgent, for it does not block, and whether the rest is urgent stands in the body.
+	if (net_request_body(call->request)->size > INLINE_BODY_BYTES)
+		net_request_run(call->request, decode_on_worker, call, true);
+	else
+		decode_then(call);
+}
+
+static void work_on_worker(void *context, struct net_request *request)
+{
+	(void)request;
+	struct call *call = context;
+	call->work(call);
+}
+
+static void start(struct admission_ticket *ticket)
+{
+	struct call *call = CONTAINER_OF(ticket, struct call, ticket);
+	call->admitted = true;
+	net_request_run(call->request, work_on_worker, call, call->urgent);
+}
+
+void call_dispatch(struct call *call, call_work *work)
+{
+	struct error err;
+	call->work = work;
+	call->ticket.start = start;
+	if (!admission_enter(call->hrana->admission, call->grant.database, &call->ticket, call->urgent,
+			     &err)) {
+		call_fail(call, &err);
+		call_finish(call);
+	}
+}
+
+bool call_open_stream(struct call *call, struct error *err)
+{
+	return stream_acquire(call->hrana->streams, call->request, &call->grant,
+			      call->has_baton ? &call->baton : NULL, &call->stream, err);
+}
+
+bool call_leave_stream(struct call *call, char baton[BATON_TEXT_BYTES], struct error *err)
+{
+	if (!fleet_session_settle(stream_session(call->stream), err))
+		return false;
+	struct stream *stream = TAKE(call->stream);
+	baton[0] = '\0';
+	if (call->closed)
+		stream_close(call->hrana->streams, stream);
+	else
+		stream_release(call->hrana->streams, stream, &call->grant, baton);
+	return true;
+}
+
+void call_restart_reply(struct call *call)
+{
+	buffer_truncate(call->out.out, 0);
+	call->out.comma = false;
+	gauge_release(&call->gauge);
+}
+
+void call_fail(struct call *call, const struct error *err)
+{
+	if (call->stream)
+		stream_close(call->hrana->streams, TAKE(call->stream));
+	call_restart_reply(call);
+	call_refuse(call->request, err);
+}
+
+void call_finish(struct call *call)
+{
+	ASSERT(call->stream == NULL);
+	call_drop_body(call);
+	gauge_release(&call->gauge);
+	if (call->admitted)
+		admission_leave(call->hrana->admission, call->grant.database);
+	net_request_finish(call->request);
+}

@@ -1,0 +1,105 @@
+/// call: one request on its way through this module, from the credential to the last byte of its reply.
+///
+/// Life:    call_begin (on the network thread; checks the credential) → decoded and answered there, or
+/// call_dispatch
+///          → its work on a worker → call_finish, once.
+/// Memory:  everything is in the request's arena, but the JSON tree, which call_finish frees.
+#ifndef ATOLL_HRANA_CALL_H
+#define ATOLL_HRANA_CALL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/json_read.h"
+#include "base/json_write.h"
+#include "fleet/session.h"
+#include "hrana/admission.h"
+#include "hrana/baton.h"
+#include "hrana/decode.h"
+#include "hrana/encode.h"
+#include "hrana/hrana.h"
+#include "hrana/stream.h"
+#include "platform/access.h"
+
+struct hrana {
+	struct fleet *fleet;
+	struct access *access;
+	char *domain; // in lower case, with a leading dot
+	uint8_t baton_key[32];
+	struct hrana_limits limits;
+	struct streams *streams;
+	struct admission *admission;
+	atomic_size_t replies_bytes; // of all replies that are being written
+	struct net_route *routes;
+};
+
+struct call;
+typedef void call_work(struct call *call);
+typedef bool call_decode(struct call *call, struct error *err);
+
+struct call {
+	struct hrana *hrana;
+	struct net_request *request;
+	struct arena *arena;
+	struct access_grant grant;
+	int version; // of the protocol: 1, 2, 3
+
+	struct json *body; // NULL when it is not parsed, or not any more
+	struct pipeline pipeline;
+	struct baton baton;
+	bool has_baton;
+
+	struct json_writer out; // writes into the reply's body
+	struct gauge gauge;
+
+	// Steps of the way that are taken elsewhere.
+	call_decode *decode;
+	call_work *then;
+	call_work *work;
+	struct admission_ticket ticket;
+	bool urgent;
+	bool admitted;
+	struct stream *stream;
+	bool closed; // the client asked for the end of the stream
+
+	// On the quick path (quick.c).
+	struct quick_wait wait;
+	atomic_int parties;
+	bool lost;
+};
+
+/// NULL when the request was refused, and answered.
+struct call *call_begin(struct hrana *hrana, struct net_request *request, int version);
+
+/// Parses the body, if it is not parsed already. The tree lives until call_drop_body or the end.
+MUST_USE bool call_parse(struct call *call, struct error *err);
+void call_drop_body(struct call *call);
+
+/// Opens the seal of the client's baton. Fails: ERR_BATON_INVALID.
+MUST_USE bool call_read_baton(struct call *call, const char *baton, size_t size, struct error *err);
+
+/// Decodes the body and goes on with `then`: at once, or for a large body on a worker. A failure is answered.
+void call_decode_then(struct call *call, call_decode *decode, call_work *then);
+
+/// Runs `work` on a worker, soon. A refusal (429) is answered here.
+void call_dispatch(struct call *call, call_work *work);
+
+/// Finds or opens the call's stream (stream.h).
+MUST_USE bool call_open_stream(struct call *call, struct error *err);
+/// Waits until all that the reply shows is durable, then gives the stream back and fills the baton for the
+/// next request; or ends it, if the client closed it: "" then.
+MUST_USE bool call_leave_stream(struct call *call, char baton[BATON_TEXT_BYTES], struct error *err);
+
+/// Empties the reply's body.
+void call_restart_reply(struct call *call);
+/// Ends the stream, if there is one, and makes the reply say `err`.
+void call_fail(struct call *call, const struct error *err);
+/// Sends the reply. The call is gone afterwards.
+void call_finish(struct call *call);
+
+/// For requests that have no call.
+void call_refuse(struct net_request *request, const struct error *err);
+
+#endif

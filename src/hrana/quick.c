@@ -1,0 +1,130 @@
+#include "hrana/quick.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "fleet/fleet.h"
+#include "hrana/errors.h"
+#include "hrana/pipeline.h"
+
+static bool begins_with_word(const char *sql, size_t size, const char *word)
+{
+	size_t length = strlen(word);
+	return size > length && strncasecmp(sql, word, length) == 0 &&
+	       (sql[length] == ' ' || sql[length] == '(' || sql[length] == '\n' || sql[length] == '\t' ||
+		sql[length] == '*');
+}
+
+static bool is_plain_read(const struct statement *statement)
+{
+	return begins_with_word(statement->sql, statement->sql_size, "SELECT") ||
+	       begins_with_word(statement->sql, statement->sql_size, "VALUES");
+}
+
+static bool fits(const struct call *call)
+{
+	const struct pipeline *pipeline = &call->pipeline;
+	if (call->has_baton || pipeline->broken || pipeline->request_count < 1 || pipeline->request_count > 2)
+		return false;
+	const struct request *first = &pipeline->requests[0];
+	if (first->kind != REQUEST_EXECUTE || !first->step.statement.sql ||
+	    first->step.replication_index != 0)
+		return false;
+	return pipeline->request_count == 2 ? pipeline->requests[1].kind == REQUEST_CLOSE
+					    : is_plain_read(&first->step.statement);
+}
+
+// The last of the two who must be done with the call, the network thread that wrote the reply and the flusher
+// that made it true, sends it.
+static void conclude(struct call *call)
+{
+	if (atomic_fetch_sub(&call->parties, 1) != 1)
+		return;
+	if (call->lost) {
+		call_restart_reply(call);
+		call_dispatch(call, pipeline_work);
+	} else {
+		call_finish(call);
+	}
+}
+
+static void settled(struct quick_wait *wait, bool lost)
+{
+	struct call *call = CONTAINER_OF(wait, struct call, wait);
+	call->lost = lost;
+	conclude(call);
+}
+
+static void write_rest(struct call *call, bool ok, const struct statement_result *result,
+		       struct encoder *encoder, const struct error *err)
+{
+	struct json_writer *w = &call->out;
+	if (ok) {
+		encode_end(encoder, result);
+		ENCODE_LITERAL(w, "}}");
+	} else {
+		buffer_truncate(w->out, 0);
+		ENCODE_LITERAL(w, "{\"results\":[{\"type\":\"error\",\"error\":");
+		w->comma = false;
+		errors_write(w, err);
+		ENCODE_LITERAL(w, "}");
+	}
+	if (call->pipeline.request_count == 2) {
+		ENCODE_LITERAL(w, ",{\"type\":\"ok\",\"response\":{\"type\":\"close\"}}],\"baton\":null,"
+				  "\"base_url\":null}");
+		return;
+	}
+	char baton[BATON_TEXT_BYTES];
+	streams_plain_baton(call->hrana->streams, &call->grant, ok ? result->frame_no : 0, baton);
+	ENCODE_LITERAL(w, "],\"baton\":\"");
+	buffer_append_text(w->out, baton);
+	ENCODE_LITERAL(w, "\",\"base_url\":null}");
+}
+
+bool quick_take(struct call *call)
+{
+	if (!fits(call))
+		return false;
+	struct error err;
+	OWNED(fleet_instance) struct fleet_instance *instance = NULL;
+	if (!fleet_acquire(call->hrana->fleet, call->grant.database, call->grant.instance, &instance, &err)) {
+		call_fail(call, &err);
+		call_finish(call);
+		return true;
+	}
+	struct json_writer *w = &call->out;
+	const struct step *step = &call->pipeline.requests[0].step;
+	ENCODE_LITERAL(w, "{\"results\":[{\"type\":\"ok\",\"response\":{\"type\":\"execute\",\"result\":");
+	size_t counted = 0;
+	struct encoder encoder;
+	encode_begin(&encoder, ENCODE_RESULT, w, &call->gauge, call->hrana->limits.result_bytes_max, &counted,
+		     step->want_rows);
+	call->wait.settled = settled;
+	atomic_init(&call->parties, 2);
+	struct statement_result result;
+	bool ok;
+	switch (fleet_quick_execute(instance, call->grant.read_only, &step->statement, &encoder.sink,
+				    &call->wait, &result, &ok, &err)) {
+	case QUICK_DONE:
+		if (ok || errors_is_statement(&err))
+			write_rest(call, ok, &result, &encoder, &err);
+		else
+			call_fail(call, &err);
+		call_finish(call);
+		return true;
+	case QUICK_HELD:
+		if (ok || errors_is_statement(&err))
+			write_rest(call, ok, &result, &encoder, &err);
+		else
+			call_fail(call, &err);
+		// Here, since the flusher has better things to do than to free a tree. A lost call parses
+		// again.
+		call_drop_body(call);
+		conclude(call);
+		return true;
+	case QUICK_DECLINED:
+		break;
+	}
+	call_restart_reply(call);
+	return false;
+}

@@ -1,0 +1,239 @@
+#include "hrana/hrana.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "hrana/call.h"
+#include "hrana/cursor.h"
+#include "hrana/errors.h"
+#include "hrana/pipeline.h"
+#include "hrana/simple.h"
+#include "hrana/target.h"
+
+// -- answers that need no database ----------------------------------------------------------------------
+
+static void answer_text(struct net_request *request, int status, const char *text)
+{
+	net_reply_status(request, status);
+	net_reply_type(request, "text/plain; charset=utf-8");
+	buffer_append_text(net_reply_body(request), text);
+	net_request_finish(request);
+}
+
+static void handle_health(void *context, struct net_request *request)
+{
+	(void)context;
+	answer_text(request, 200, "");
+}
+
+static void handle_version(void *context, struct net_request *request)
+{
+	(void)context;
+	answer_text(request, 200, "atolld " ATOLL_VERSION "\n");
+}
+
+static void handle_greeting(void *context, struct net_request *request)
+{
+	(void)context;
+	bool first = strcmp(net_request_path(request), "/v1") == 0;
+	answer_text(request, 200,
+		    first ? "This is the HTTP API v1.\n" : "Hello, this is HTTP API of Atoll.\n");
+}
+
+// Without the headers of a WebSocket there is nothing here.
+static void handle_root(void *context, struct net_request *request)
+{
+	(void)context;
+	answer_text(request, 404, "");
+}
+
+// What decides an embedded replica's protocol: 404 says "not here" to those who may ask.
+static void handle_info(void *context, struct net_request *request)
+{
+	if (call_begin(context, request, 3))
+		answer_text(request, 404, "");
+}
+
+static void handle_foreign_version(void *context, struct net_request *request)
+{
+	(void)context;
+	struct error err;
+	error_set(&err, ERR_BAD_REQUEST, "Invalid path in URI: `%.200s`: the versions are v2 and v3",
+		  net_request_path(request));
+	call_refuse(request, &err);
+	net_request_finish(request);
+}
+
+// -- routes -------------------------------------------------------------------------------------------
+
+enum { BODY_NONE = 0, BODY_SQL = 1 };
+
+static const struct net_route routes[] = {
+	{"GET", "/", handle_root, NET_INLINE, BODY_NONE, NULL},
+	{"GET", "/health", handle_health, NET_INLINE, BODY_NONE, NULL},
+	{"GET", "/version", handle_version, NET_INLINE, BODY_NONE, NULL},
+	{"GET", "/v1", handle_greeting, NET_INLINE, BODY_NONE, NULL},
+	{"GET", "/v2", handle_greeting, NET_INLINE, BODY_NONE, NULL},
+	{"GET", "/v3", handle_greeting, NET_INLINE, BODY_NONE, NULL},
+	{"GET", "/info", handle_info, NET_INLINE, BODY_NONE, NULL},
+	{"POST", "/", simple_handle_legacy, NET_INLINE, BODY_SQL, NULL},
+	{"POST", "/v1/execute", simple_handle_execute, NET_INLINE, BODY_SQL, NULL},
+	{"POST", "/v1/batch", simple_handle_batch, NET_INLINE, BODY_SQL, NULL},
+	{"POST", "/v2/pipeline", pipeline_handle_v2, NET_INLINE, BODY_SQL, NULL},
+	{"POST", "/v3/pipeline", pipeline_handle_v3, NET_INLINE, BODY_SQL, NULL},
+	{"POST", "/v3/cursor", cursor_handle, NET_INLINE, BODY_SQL, NULL},
+	{"POST", "/dev/{namespace}/{version}/pipeline", handle_foreign_version, NET_INLINE, BODY_NONE, NULL},
+};
+
+static struct net_route *make_routes(size_t request_bytes_max)
+{
+	struct net_route *made = malloc(sizeof(routes));
+	ASSERT(made != NULL);
+	memcpy(made, routes, sizeof(routes));
+	for (size_t i = 0; i < ARRAY_LENGTH(routes); i++)
+		made[i].body_bytes_max = routes[i].body_bytes_max == BODY_SQL ? request_bytes_max : 0;
+	return made;
+}
+
+// -- which requests are ours, and what those get that have no route -------------------------------------
+
+// The label that the request's headers give. False when there is none.
+static bool label_of_headers(const struct hrana *hrana, const struct net_request *request, const char *path,
+			     char label[TARGET_LABEL_BYTES_MAX])
+{
+	const char *text = net_request_header(request, "x-namespace-bin");
+	if (text)
+		return target_of_binary(text, label);
+	text = net_request_header(request, "x-namespace");
+	if (text)
+		return target_of_text(text, label);
+	// A host that names no database may be the platform's own, as "api.…", but not with a path of the protocol.
+	text = net_request_header(request, "host");
+	return text && target_of_host(text, hrana->domain, label) &&
+	       (target_is_protocol_path(path) || access_knows_label(hrana->access, label));
+}
+
+static bool claims(void *context, struct net_request *request)
+{
+	struct hrana *hrana = context;
+	char label[TARGET_LABEL_BYTES_MAX];
+	const char *path = target_collapse(net_request_arena(request), net_request_path(request));
+	const char *rest = path;
+	bool named = target_of_path(path, label, &rest) || label_of_headers(hrana, request, path, label);
+	if (!named && !target_is_protocol_path(path))
+		return false;
+	net_request_set_target(request, named ? label : NULL, rest);
+	net_reply_header(request, "Access-Control-Allow-Origin", "*");
+	return true;
+}
+
+// A browser asks before it sends; the literal `*` does not cover `authorization`.
+static void answer_preflight(struct net_request *request)
+{
+	const char *wanted = net_request_header(request, "access-control-request-headers");
+	net_reply_status(request, 200);
+	net_reply_type(request, "text/plain; charset=utf-8");
+	net_reply_header(request, "Access-Control-Allow-Methods", "*");
+	net_reply_header(request, "Access-Control-Allow-Headers", wanted ? wanted : "*");
+	net_reply_header(request, "Access-Control-Max-Age", "86400");
+}
+
+static void refuse(void *context, struct net_request *request, const struct error *err)
+{
+	struct hrana *hrana = context;
+	const char *label = net_request_label(request);
+	bool lost = err->code == ERR_ROUTE_NOT_FOUND || err->code == ERR_METHOD_NOT_ALLOWED;
+	if (lost && strcmp(net_request_method(request), "OPTIONS") == 0) {
+		answer_preflight(request);
+	} else if (err->code == ERR_ROUTE_NOT_FOUND && label && !access_knows_label(hrana->access, label)) {
+		// Most often `@libsql/client` with an address that does not end in a slash: it drops the
+		// name.
+		struct error unknown;
+		error_set(
+			&unknown, ERR_NAMESPACE_NOT_FOUND,
+			"Namespace `%.200s` doesn't exist (an address of the form /db/NAME/ ends in a slash)",
+			label);
+		call_refuse(request, &unknown);
+	} else if (err->code == ERR_ROUTE_NOT_FOUND) {
+		net_reply_status(request, 404);
+		net_reply_type(request, "text/plain; charset=utf-8");
+	} else {
+		call_refuse(request, err);
+	}
+}
+
+struct net_site hrana_site(struct hrana *hrana)
+{
+	return (struct net_site){
+		.name = "hrana",
+		.routes = hrana->routes,
+		.route_count = ARRAY_LENGTH(routes),
+		.context = hrana,
+		.claims = claims,
+		.refuse = refuse,
+	};
+}
+
+// -- life ---------------------------------------------------------------------------------------------
+
+static struct hrana_limits limits_of(const struct hrana_limits *given)
+{
+	struct hrana_limits limits = *given;
+#define OTHERWISE(name, value) limits.name = limits.name ? limits.name : (value)
+	OTHERWISE(request_bytes_max, (size_t)64 * 1024 * 1024);
+	OTHERWISE(result_bytes_max, (size_t)10 * 1000 * 1000);
+	OTHERWISE(reply_bytes_max, (size_t)32 * 1024 * 1024);
+	OTHERWISE(replies_bytes_max, (size_t)256 * 1024 * 1024);
+	OTHERWISE(stream_count_max, 512);
+	OTHERWISE(stream_idle_ms, 10 * 1000);
+	OTHERWISE(stored_sql_count_max, 50);
+	OTHERWISE(stored_sql_bytes_max, 20000);
+	OTHERWISE(stored_database_bytes_max, (size_t)16 * 1024 * 1024);
+	OTHERWISE(running_count_max, 128);
+	OTHERWISE(waiting_count_max, 1024);
+#undef OTHERWISE
+	return limits;
+}
+
+bool hrana_open(const struct hrana_options *options, struct hrana **out, struct error *err)
+{
+	if (!options->domain || !options->domain[0])
+		return error_set(err, ERR_USAGE, "the domain of database addresses is not set");
+	struct hrana *hrana = calloc(1, sizeof(*hrana));
+	ASSERT(hrana != NULL);
+	hrana->fleet = options->fleet;
+	hrana->access = options->access;
+	hrana->limits = limits_of(&options->limits);
+	memcpy(hrana->baton_key, options->baton_key, sizeof(hrana->baton_key));
+	OWNED(buffer) struct buffer domain = {0};
+	buffer_append_byte(&domain, '.');
+	for (const char *c = options->domain; *c; c++)
+		buffer_append_byte(&domain, (char)tolower((unsigned char)*c));
+	hrana->domain = buffer_take(&domain, NULL);
+	hrana->routes = make_routes(hrana->limits.request_bytes_max);
+	hrana->admission = admission_create(hrana->limits.running_count_max, hrana->limits.waiting_count_max);
+	struct streams_options streams = {
+		.fleet = options->fleet,
+		.workers = options->workers,
+		.baton_key = hrana->baton_key,
+		.count_max = hrana->limits.stream_count_max,
+		.idle_ms = hrana->limits.stream_idle_ms,
+		.text_count_max = hrana->limits.stored_sql_count_max,
+		.text_bytes_max = hrana->limits.stored_sql_bytes_max,
+		.database_text_bytes_max = hrana->limits.stored_database_bytes_max,
+	};
+	hrana->streams = streams_create(&streams);
+	*out = hrana;
+	return true;
+}
+
+void hrana_close(struct hrana *hrana)
+{
+	if (!hrana)
+		return;
+	streams_close(hrana->streams);
+	admission_destroy(hrana->admission);
+	free(hrana->routes);
+	free(hrana->domain);
+	free(hrana);
+}

@@ -1,0 +1,74 @@
+/// stream: what a client keeps between its requests: an open session, and SQL texts it stored.
+///
+/// Life:    stream_acquire (new, or by its baton) → session and texts are used → stream_release (gives the
+/// next
+///          baton) or stream_close. A stream is used by one request at a time.
+/// Idle:    after `idle_ms` a stream with an open transaction is rolled back and expires; one whose session
+/// holds
+///          nothing gives its session back, and lives on in its baton, or here if it stores texts; one with
+///          pragmas or attachments keeps its session.
+/// Memory:  closed and expired streams are remembered for five minutes, for the better error. Over
+///          `stream_count_max` in a database the longest idle ones are let go, those first that lose nothing.
+/// Threads: the table may be used from any thread; a stream by its request's.
+#ifndef ATOLL_HRANA_STREAM_H
+#define ATOLL_HRANA_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/workers.h"
+#include "fleet/fleet.h"
+#include "fleet/session.h"
+#include "hrana/baton.h"
+#include "platform/access.h"
+
+struct net_request;
+struct stream;
+struct streams;
+
+struct streams_options {
+	struct fleet *fleet;
+	struct workers *workers;
+	const uint8_t *baton_key; // borrowed for the table's life
+	int count_max;            // of one database
+	int64_t idle_ms;
+	int text_count_max;
+	size_t text_bytes_max;
+	size_t database_text_bytes_max;
+};
+
+struct streams *streams_create(const struct streams_options *options);
+/// Closes every stream. The memory goes when the last timer has run.
+void streams_close(struct streams *streams);
+
+/// The stream of a baton, or a new one (baton NULL), with an open session, for this request alone.
+/// Fails: ERR_BATON_INVALID, ERR_BATON_REUSED (the stream lives on), ERR_STREAM_EXPIRED, ERR_RATE_LIMITED
+/// (too many
+///        streams), and all of fleet_acquire, fleet_session_open, fleet_session_wait_for
+/// Blocks: call from a worker.
+MUST_USE bool stream_acquire(struct streams *streams, struct net_request *request,
+			     const struct access_grant *grant, const struct baton *baton, struct stream **out,
+			     struct error *err);
+/// Ends the request's use of the stream; `text` gets the baton for the next.
+void stream_release(struct streams *streams, struct stream *stream, const struct access_grant *grant,
+		    char text[BATON_TEXT_BYTES]);
+/// Ends the stream; its transaction is rolled back.
+void stream_close(struct streams *streams, struct stream *stream);
+
+struct fleet_session *stream_session(const struct stream *stream);
+
+/// The baton of a fresh stream that holds nothing and therefore needs no entry here.
+void streams_plain_baton(struct streams *streams, const struct access_grant *grant, uint64_t frame_no,
+			 char text[BATON_TEXT_BYTES]);
+
+/// Texts by number. Fails: ERR_PROTOCOL (taken number, unknown number), ERR_SQL_STORE_TOO_MANY,
+/// ERR_SQL_STORE_TOO_LARGE.
+MUST_USE bool stream_store_sql(struct streams *streams, struct stream *stream, int32_t id, const char *sql,
+			       size_t sql_size, struct error *err);
+void stream_forget_sql(struct streams *streams, struct stream *stream, int32_t id);
+MUST_USE bool stream_find_sql(const struct stream *stream, int32_t id, const char **out_sql, size_t *out_size,
+			      struct error *err);
+
+#endif

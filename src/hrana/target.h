@@ -1,0 +1,33 @@
+/// target: which database a request means, by its path, a header or its host (design "Addresses").
+///
+/// In this order: `/db/{label}/…` and `/dev/{label}/v2|v3/pipeline`, `x-namespace-bin`, `x-namespace`, and
+/// `{label}.{domain}` as Host. The label is never split: it is looked up as it stands.
+#ifndef ATOLL_HRANA_TARGET_H
+#define ATOLL_HRANA_TARGET_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+
+enum { TARGET_LABEL_BYTES_MAX = 256 }; // with NUL
+
+/// A path without repeated slashes: itself, or a copy in the arena.
+const char *target_collapse(struct arena *arena, const char *path);
+
+/// Splits a label off the path's beginning. False when the path carries none.
+bool target_of_path(const char *path, char label[TARGET_LABEL_BYTES_MAX], const char **out_rest);
+
+/// The label of a Host header: `domain` is in lower case and begins with a dot. Port and last dot are
+/// dropped.
+bool target_of_host(const char *host, const char *domain, char label[TARGET_LABEL_BYTES_MAX]);
+
+/// The label of an `x-namespace` header. False when it is empty or too long for any label.
+bool target_of_text(const char *text, char label[TARGET_LABEL_BYTES_MAX]);
+
+/// The label of an `x-namespace-bin` header: base64 of its text.
+bool target_of_binary(const char *base64, char label[TARGET_LABEL_BYTES_MAX]);
+
+/// True for the protocol's own paths, which mean a database even where no address names one.
+bool target_is_protocol_path(const char *path);
+
+#endif
