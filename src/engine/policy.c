@@ -314,11 +314,6 @@ static bool is_forbidden_function(const char *name)
 	return in_list(names, name, strlen(name));
 }
 
-static int authorize_write(const struct policy_seen *seen)
-{
-	return seen->read_only ? SQLITE_DENY : SQLITE_OK;
-}
-
 int policy_authorize(void *context, int action, const char *a, const char *b, const char *database,
 		     const char *trigger)
 {
@@ -328,11 +323,10 @@ int policy_authorize(void *context, int action, const char *a, const char *b, co
 	(void)trigger;
 	switch (action) {
 	case SQLITE_READ:
-		return is_forbidden_table(a) ? SQLITE_DENY : SQLITE_OK;
 	case SQLITE_INSERT:
 	case SQLITE_UPDATE:
 	case SQLITE_DELETE:
-		return is_forbidden_table(a) ? SQLITE_DENY : authorize_write(seen);
+		return is_forbidden_table(a) ? SQLITE_DENY : SQLITE_OK;
 	case SQLITE_FUNCTION:
 		if (is_forbidden_function(b))
 			return SQLITE_DENY;
@@ -356,7 +350,7 @@ int policy_authorize(void *context, int action, const char *a, const char *b, co
 		return SQLITE_DENY;
 	case SQLITE_CREATE_VTABLE:
 		return b && in_list((const char *[]){"sqlite_dbpage", "dbstat", NULL}, b, strlen(b)) ? SQLITE_DENY
-												   : authorize_write(seen);
+												   : SQLITE_OK;
 	default:
 		return SQLITE_OK;
 	}

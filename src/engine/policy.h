@@ -50,7 +50,6 @@ bool policy_mentions(const char *sql, size_t size, const char *word);
 struct policy_seen {
 	bool uses_connection_state; // changes(), total_changes(), last_insert_rowid()
 	bool vacuum;                // set by the caller: lets VACUUM attach its temporary copy
-	bool read_only;             // set by the caller: refuse everything that writes (a second wall)
 };
 
 /// sqlite3_set_authorizer callback for clients' connections; context is a struct policy_seen.

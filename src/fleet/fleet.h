@@ -17,6 +17,7 @@
 
 #include "base/crypt.h"
 #include "base/error.h"
+#include "engine/limits.h"
 
 struct workers;
 struct engine_database;
@@ -30,20 +31,10 @@ struct fleet_instance_spec {
 	bool primary;
 };
 
-/// Limits of sessions and statements; all named in docs/limits.md and in the errors they cause.
-struct fleet_limits {
-	int64_t statement_ms_max;         // statement_timeout_s: wall time of one statement
-	int64_t transaction_ms_max;       // transaction_timeout_s: write transaction while others wait (5 s)
-	int64_t lane_wait_ms_max;         // write_wait_s: how long a writer queues before ERR_TRANSACTION_BUSY
-	size_t sql_bytes_max;             // sql_length_max
-	int connections_per_instance_max; // connections_max
-	size_t row_bytes_max;             // row_size_max
-};
-
 struct fleet_options {
 	const char *data_folder;
 	struct workers *workers;
-	struct fleet_limits limits;
+	struct engine_limits limits;
 	const char *simulate_latency; // "60ms", or "ord:nrt=80ms,ord:ams=50ms", or NULL
 	uint64_t log_bytes_max;       // history kept for each database beyond what replicas need
 

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "engine/quick.h" // enum quick_outcome, struct quick_wait
 #include "engine/values.h"
 
 struct fleet_instance;
@@ -70,20 +71,6 @@ void fleet_session_interrupt(struct fleet_session *session);
 // One autocommit statement at once on the calling (network) thread, without blocking: most requests are that.
 // It has a small budget; what exceeds it, or would have to wait, is undone and declined, and the caller runs it
 // again through a session on a worker.
-
-enum quick_outcome {
-	QUICK_DONE,     // ran and may be answered now
-	QUICK_HELD,     // ran; answer when wait->settled is called
-	QUICK_DECLINED, // nothing happened; use a session
-};
-
-struct quick_wait {
-	/// Called once, from any thread, possibly before fleet_quick_execute has returned QUICK_HELD.
-	/// lost: the effect was undone (a neighbour in the shared transaction failed): run again through a session.
-	void (*settled)(struct quick_wait *wait, bool lost);
-	struct quick_wait *next; // engine's own
-	uint64_t frame_no;       // engine's own
-};
 
 /// *out_ok: the statement succeeded and *out is filled, else *err is (DONE and HELD only; a failed statement may
 /// be HELD too, since its error may tell of frames that are not durable yet).

@@ -1,0 +1,239 @@
+// The position file, text, one line:
+//   atoll-replica 1 LOG_ID SEALED_FRAME_NO SALT1 SALT2 BASE_FRAME_NO
+// At SEALED_FRAME_NO a checkpoint was about to begin; the WAL of that time had these salts and began at
+// BASE_FRAME_NO. At start: equal salts → position is BASE + frames in the WAL; other salts → the WAL was reset after
+// that checkpoint, so position is SEALED + frames in the WAL.
+
+#include "engine/apply.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/disk.h"
+#include "engine/internal.h"
+#include "engine/sqlite_core.h"
+#include "engine/wal.h"
+
+struct replica_state {
+	char log_id[LOG_ID_TEXT_BYTES];
+	uint32_t salt1, salt2; // of the WAL's present life
+	uint64_t base;         // frame_no at which it began
+};
+
+struct position {
+	char log_id[LOG_ID_TEXT_BYTES];
+	uint64_t sealed;
+	uint32_t salt1, salt2;
+	uint64_t base;
+};
+
+static bool write_position(const char *folder, const struct position *position, struct error *err)
+{
+	OWNED(buffer) struct buffer path = {0};
+	OWNED(buffer) struct buffer text = {0};
+	buffer_printf(&path, "%s/position", folder);
+	buffer_printf(&text, "atoll-replica 1 %s %" PRIu64 " %" PRIu32 " %" PRIu32 " %" PRIu64 "\n", position->log_id,
+		      position->sealed, position->salt1, position->salt2, position->base);
+	return disk_write_file(buffer_text(&path), text.data, text.size, err);
+}
+
+static bool read_position(const char *folder, struct position *out, struct error *err)
+{
+	OWNED(buffer) struct buffer path = {0};
+	OWNED(buffer) struct buffer text = {0};
+	buffer_printf(&path, "%s/position", folder);
+	if (!disk_read_file(buffer_text(&path), 4096, &text, err))
+		return false;
+	int fields = sscanf(buffer_text(&text), "atoll-replica 1 %36s %" SCNu64 " %" SCNu32 " %" SCNu32 " %" SCNu64,
+			    out->log_id, &out->sealed, &out->salt1, &out->salt2, &out->base);
+	return fields == 5 ? true : error_set(err, ERR_CORRUPT, "a replica's position file is damaged");
+}
+
+bool replica_open(struct engine_database *db, struct error *err)
+{
+	struct position position;
+	struct wal_summary wal;
+	if (!read_position(db->folder, &position, err) || !wal_summarize(db->wal_path, &wal, err))
+		return false;
+	bool same_life = wal.valid && wal.committed.salt1 == position.salt1 && wal.committed.salt2 == position.salt2;
+	struct replica_state *state = calloc(1, sizeof(*state));
+	ASSERT(state != NULL);
+	memcpy(state->log_id, position.log_id, sizeof(state->log_id));
+	state->salt1 = wal.committed.salt1;
+	state->salt2 = wal.committed.salt2;
+	state->base = same_life ? position.base : position.sealed;
+	db->replica = state;
+	atomic_store(&db->committed, state->base + wal.committed.frame);
+	if (wal.valid)
+		capture_resume(db->capture, wal.committed);
+	return true;
+}
+
+void replica_close(struct engine_database *db)
+{
+	free(db->replica);
+	db->replica = NULL;
+}
+
+bool replica_seal(struct engine_database *db, struct error *err)
+{
+	const struct replica_state *state = db->replica;
+	struct position position = {.sealed = atomic_load(&db->committed),
+				    .salt1 = state->salt1,
+				    .salt2 = state->salt2,
+				    .base = state->base};
+	memcpy(position.log_id, state->log_id, sizeof(position.log_id));
+	return write_position(db->folder, &position, err);
+}
+
+const char *engine_replica_log_id(struct engine_database *replica)
+{
+	return replica->replica->log_id;
+}
+
+static bool append_frames(struct connection *writer, const struct log_txn *txn, struct error *err)
+{
+	if (!connection_command(writer, "BEGIN IMMEDIATE", err))
+		return false;
+	int rc = sqlite_core_append(writer->db, txn->page_nos, txn->pages, txn->frame_count, txn->size_after);
+	bool ok = connection_command(writer, "ROLLBACK", err);
+	sqlite_core_forget(writer->db);
+	if (rc == SQLITE_OK)
+		return ok;
+	error_set(err, rc == SQLITE_FULL ? ERR_FULL : ERR_IO, "a replica cannot take a transaction");
+	return error_detail(err, "%s", sqlite3_errstr(rc));
+}
+
+bool engine_replica_apply(struct engine_database *replica, const struct log_txn *txn, struct error *err)
+{
+	struct replica_state *state = replica->replica;
+	uint64_t before = atomic_load(&replica->committed);
+	ASSERT(replica->role == ENGINE_REPLICA && txn->frame_no == before + txn->frame_count);
+	if (!append_frames(replica->group.writer, txn, err))
+		return false;
+	struct log_txn seen;
+	bool complete;
+	bool took = capture_take(replica->capture, &seen, &complete);
+	struct wal_position now = capture_position(replica->capture);
+	if (now.salt1 != state->salt1 || now.salt2 != state->salt2) {
+		state->salt1 = now.salt1;
+		state->salt2 = now.salt2;
+		state->base = before;
+	}
+	if (!took || !complete || state->base + now.frame != txn->frame_no)
+		return error_set(err, ERR_INTERNAL, "a replica's write-ahead log is not where it should be");
+	capture_drop(replica->capture);
+	pthread_mutex_lock(&replica->flush.mutex);
+	atomic_store(&replica->committed, txn->frame_no);
+	atomic_store(&replica->durable, txn->frame_no);
+	pthread_cond_broadcast(&replica->flush.moved);
+	pthread_mutex_unlock(&replica->flush.mutex);
+	checkpoint_if_due(replica);
+	return true;
+}
+
+// -- snapshot -----------------------------------------------------------------------------------------
+
+static bool open_read_transaction(struct connection *connection, struct error *err)
+{
+	if (sqlite3_exec(connection->db, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) == SQLITE_OK)
+		return true;
+	return policy_sqlite_error(connection->db, sqlite3_extended_errcode(connection->db), err);
+}
+
+// In the lane nobody commits between the opening of the transaction and the look at the position.
+static bool fix_position(struct engine_database *primary, struct connection *connection, struct position *out,
+			 struct error *err)
+{
+	if (!lane_acquire(primary, NULL, clock_monotonic_ms() + primary->limits.lane_wait_ms_max, err))
+		return false;
+	bool ok = !atomic_load(&primary->log_behind) || database_catch_up_log(primary, err);
+	ok = ok && open_read_transaction(connection, err);
+	uint64_t frame_no = atomic_load(&primary->committed);
+	*out = (struct position){.sealed = frame_no, .base = frame_no};
+	memcpy(out->log_id, log_id(primary->log), sizeof(out->log_id));
+	lane_release(primary);
+	flush_schedule(primary);
+	return ok;
+}
+
+enum { PAGES_PER_WRITE = 64 };
+
+static bool write_pages(int fd, struct buffer *pages, uint64_t *offset, struct error *err)
+{
+	if (!disk_write_at(fd, pages->data, pages->size, *offset, err))
+		return false;
+	*offset += pages->size;
+	buffer_truncate(pages, 0);
+	return true;
+}
+
+static bool copy_pages(struct connection *connection, int fd, struct error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	static const char sql[] = "SELECT data FROM sqlite_dbpage('main') ORDER BY pgno";
+	if (sqlite3_prepare_v2(connection->db, sql, -1, &stmt, NULL) != SQLITE_OK)
+		return policy_sqlite_error(connection->db, sqlite3_extended_errcode(connection->db), err);
+	OWNED(buffer) struct buffer pages = {0};
+	uint64_t offset = 0;
+	bool ok = true;
+	int rc = SQLITE_OK;
+	while (ok && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		buffer_append(&pages, sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0));
+		if (pages.size >= PAGES_PER_WRITE * LOG_PAGE_BYTES)
+			ok = write_pages(fd, &pages, &offset, err);
+	}
+	if (ok && rc != SQLITE_DONE)
+		ok = policy_sqlite_error(connection->db, rc, err);
+	sqlite3_finalize(stmt);
+	return ok && (pages.size == 0 || write_pages(fd, &pages, &offset, err)) && disk_sync(fd, err);
+}
+
+static bool remove_old_files(const char *folder, struct error *err)
+{
+	static const char *const names[] = {"data.db", "data.db-wal", "data.db-shm", "new.db", "position"};
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+		OWNED(buffer) struct buffer path = {0};
+		buffer_printf(&path, "%s/%s", folder, names[i]);
+		if (!disk_remove_tree(buffer_text(&path), err))
+			return false;
+	}
+	return true;
+}
+
+static bool write_snapshot(struct connection *connection, const char *folder, const struct position *position,
+			   struct error *err)
+{
+	OWNED(buffer) struct buffer temporary = {0};
+	OWNED(buffer) struct buffer path = {0};
+	OWNED(fd) int fd = -1;
+	buffer_printf(&temporary, "%s/new.db", folder);
+	buffer_printf(&path, "%s/data.db", folder);
+	if (!disk_open(buffer_text(&temporary), O_RDWR | O_CREAT | O_TRUNC, &fd, err) ||
+	    !copy_pages(connection, fd, err) || !write_position(folder, position, err))
+		return false;
+	if (rename(buffer_text(&temporary), buffer_text(&path)) != 0)
+		return error_set(err, ERR_IO, "a snapshot cannot be renamed");
+	return disk_sync_folder(folder, err);
+}
+
+bool engine_snapshot(struct engine_database *primary, const char *folder, struct error *err)
+{
+	struct connection *connection;
+	struct position position;
+	if (!disk_make_folder(folder, err) || !remove_old_files(folder, err) ||
+	    !connection_open(primary, true, &connection, err))
+		return false;
+	int64_t deadline_ms = clock_monotonic_ms() + primary->limits.lane_wait_ms_max;
+	bool ok = fix_position(primary, connection, &position, err) &&
+		  engine_database_settle(primary, position.sealed, deadline_ms, err) &&
+		  write_snapshot(connection, folder, &position, err);
+	connection_close(connection);
+	return ok;
+}

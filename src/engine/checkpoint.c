@@ -1,0 +1,64 @@
+// Only the database's own flusher checkpoints. The order is the proof: the history is sealed and synced before SQLite
+// may move pages, since a fully moved WAL is reset by the next writer, and what stood in it is then only in the
+// history. SQLite itself syncs the WAL before it moves pages (synchronous=NORMAL), so nothing moves that is not durable.
+
+#include "base/clock.h"
+#include "base/trace.h"
+#include "engine/internal.h"
+
+enum { CHECKPOINT_FRAMES = 4096, LANE_WAIT_MS = 2000 };
+
+static bool seal(struct engine_database *db, struct error *err)
+{
+	if (db->role == ENGINE_REPLICA)
+		return replica_seal(db, err);
+	bool sealed;
+	struct wal_position last = log_wal_position(db->log, &sealed);
+	return (sealed || log_seal(db->log, last, err)) && log_sync(db->log, err);
+}
+
+// Lane held.
+static bool run_checkpoint(struct engine_database *db, int mode, struct error *err)
+{
+	if (atomic_load(&db->log_behind) && !database_catch_up_log(db, err))
+		return false;
+	if (!seal(db, err))
+		return false;
+	int rc = sqlite3_wal_checkpoint_v2(db->group.writer->db, "main", mode, NULL, NULL);
+	if (rc == SQLITE_OK || rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
+		return true; // a reader holds some pages back: the next one moves them
+	return policy_sqlite_error(db->group.writer->db, rc, err);
+}
+
+static void run_and_report(struct engine_database *db)
+{
+	struct error err;
+	if (!run_checkpoint(db, SQLITE_CHECKPOINT_PASSIVE, &err))
+		trace_warn("database.checkpoint_failed", "path", db->path, "error", err.message, "detail", err.detail);
+	db->checkpoint_frames = capture_wal_frames(db->capture);
+}
+
+void checkpoint_if_due(struct engine_database *db)
+{
+	// A WAL that readers keep from being reset grows; it is tried again only after another stretch of frames.
+	uint32_t frames = capture_wal_frames(db->capture);
+	if (frames < db->checkpoint_frames)
+		db->checkpoint_frames = 0;
+	if (frames < db->checkpoint_frames + CHECKPOINT_FRAMES)
+		return;
+	struct error err;
+	if (db->role == ENGINE_REPLICA) {
+		run_and_report(db);
+		return;
+	}
+	group_commit(db);
+	if (!lane_acquire(db, NULL, clock_monotonic_ms() + LANE_WAIT_MS, &err))
+		return;
+	run_and_report(db);
+	lane_release(db);
+}
+
+bool checkpoint_all(struct engine_database *db, struct error *err)
+{
+	return run_checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE, err);
+}

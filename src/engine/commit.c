@@ -1,0 +1,75 @@
+#include "engine/internal.h"
+
+// SQLite is about to commit a write transaction; it cannot be a replica's, whose connections cannot write.
+void database_begin_commit(struct connection *connection)
+{
+	struct engine_database *db = connection->database;
+	if (connection->in_commit)
+		return;
+	pthread_mutex_lock(&db->commit_mutex);
+	atomic_fetch_add(&db->commits_begun, 1);
+	connection->in_commit = true;
+}
+
+static bool append_captured(struct engine_database *db, struct error *err)
+{
+	struct log_txn txn;
+	bool complete;
+	if (!capture_take(db->capture, &txn, &complete))
+		return true;
+	if (!complete)
+		return database_catch_up_log(db, err);
+	if (!log_append(db->log, &txn, err))
+		return false;
+	atomic_store(&db->committed, txn.frame_no);
+	capture_drop(db->capture);
+	return true;
+}
+
+static bool publish(struct engine_database *db, struct error *err)
+{
+	bool ok = append_captured(db, err);
+	if (!ok) {
+		// The commit stands in the file, though nobody is told so; the WAL still has it for the history.
+		atomic_store(&db->log_behind, true);
+		error_context(err, "the write is not acknowledged: the database's history cannot be written");
+	}
+	flush_schedule(db);
+	return ok;
+}
+
+// A commit that failed may have written its frames already; SQLite does not count them and will write over them.
+// A constraint (OR FAIL) is the one failure that commits what came before it.
+static bool has_committed(const struct connection *connection)
+{
+	int rc = connection->last_rc & 0xff;
+	return rc == SQLITE_OK || rc == SQLITE_CONSTRAINT;
+}
+
+bool database_end_commit(struct connection *connection, struct error *err)
+{
+	struct engine_database *db = connection->database;
+	bool still_writing = sqlite3_txn_state(connection->db, "main") == SQLITE_TXN_WRITE;
+	bool ok = true;
+	if (connection->in_commit) {
+		if (!still_writing && has_committed(connection))
+			ok = publish(db, err);
+		else if (!still_writing)
+			capture_drop(db->capture);
+		connection->in_commit = false;
+		atomic_fetch_add(&db->commits_ended, 1);
+		pthread_mutex_unlock(&db->commit_mutex);
+	} else if (!still_writing) {
+		capture_drop(db->capture);
+	}
+	return ok;
+}
+
+uint64_t database_seen(struct engine_database *db)
+{
+	if (atomic_load(&db->commits_begun) != atomic_load(&db->commits_ended)) {
+		pthread_mutex_lock(&db->commit_mutex);
+		pthread_mutex_unlock(&db->commit_mutex);
+	}
+	return atomic_load(&db->committed);
+}

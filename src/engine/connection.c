@@ -1,0 +1,404 @@
+#include "engine/connection.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "engine/capture.h"
+#include "engine/internal.h"
+
+enum { PROGRESS_OPS = 1000, BUSY_MS = 10000, QUICK_BUDGET_MS = 2 };
+
+// Called by SQLite every PROGRESS_OPS instructions; nonzero ends the statement with SQLITE_INTERRUPT.
+static int on_progress(void *context)
+{
+	struct connection *connection = context;
+	if (atomic_load_explicit(&connection->stolen, memory_order_relaxed))
+		connection->stop = STOP_STOLEN;
+	else if (atomic_load_explicit(&connection->cancel, memory_order_relaxed))
+		connection->stop = STOP_CANCELLED;
+	else if (connection->deadline_ns && clock_monotonic_ns() > connection->deadline_ns)
+		connection->stop = connection->budget ? STOP_BUDGET : STOP_DEADLINE;
+	return connection->stop != STOP_NONE;
+}
+
+static int on_commit(void *context)
+{
+	database_begin_commit(context);
+	return 0;
+}
+
+static bool configure(struct connection *connection, struct error *err)
+{
+	struct engine_database *database = connection->database;
+	sqlite3 *db = connection->db;
+	sqlite3_busy_timeout(db, BUSY_MS);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 1); // VACUUM's own copy
+	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, (int)database->limits.row_bytes_max);
+	sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, (int)database->limits.sql_bytes_max + 1);
+	sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
+	sqlite3_progress_handler(db, PROGRESS_OPS, on_progress, connection);
+	if (database->capture && !capture_attach(database->capture, db, err))
+		return false;
+	const char *pragmas = "PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-4000;"
+			      "PRAGMA foreign_keys=OFF;";
+	if (sqlite3_exec(db, pragmas, NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) != SQLITE_OK) {
+		policy_sqlite_error(db, sqlite3_extended_errcode(db), err);
+		return error_context(err, "open a connection");
+	}
+	if (database->role == ENGINE_REPLICA && !connection->own &&
+	    sqlite3_exec(db, "PRAGMA query_only=ON", NULL, NULL, NULL) != SQLITE_OK)
+		return policy_sqlite_error(db, sqlite3_extended_errcode(db), err);
+	if (database->role == ENGINE_PRIMARY)
+		sqlite3_commit_hook(db, on_commit, connection);
+	if (!connection->own)
+		sqlite3_set_authorizer(db, policy_authorize, &connection->seen);
+	return true;
+}
+
+bool connection_open(struct engine_database *database, bool own, struct connection **out, struct error *err)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+	ASSERT(connection != NULL);
+	connection->database = database;
+	connection->own = own;
+	pthread_mutex_init(&connection->mutex, NULL);
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+	int rc = sqlite3_open_v2(database->path, &connection->db, flags, CAPTURE_VFS);
+	bool ok = rc == SQLITE_OK;
+	if (!ok) {
+		error_set(err, rc == SQLITE_FULL ? ERR_FULL : ERR_IO, "the database file cannot be opened");
+		error_detail(err, "%s: %s", database->path, sqlite3_errstr(rc));
+	}
+	if (!ok || !configure(connection, err)) {
+		connection_close(connection);
+		return false;
+	}
+	*out = connection;
+	return true;
+}
+
+static void forget_statement(struct cached_statement *cached)
+{
+	sqlite3_finalize(cached->stmt);
+	free(cached->sql);
+	*cached = (struct cached_statement){0};
+}
+
+void connection_close(struct connection *connection)
+{
+	if (!connection)
+		return;
+	for (int set = 0; set < STATEMENT_SETS; set++) {
+		for (int way = 0; way < STATEMENT_WAYS; way++)
+			forget_statement(&connection->cache[set][way]);
+	}
+	sqlite3_close(connection->db);
+	pthread_mutex_destroy(&connection->mutex);
+	free(connection);
+}
+
+// -- statements ---------------------------------------------------------------------------------------
+
+static bool has_plain_params(sqlite3_stmt *stmt, int count)
+{
+	for (int i = 1; i <= count; i++) {
+		const char *name = sqlite3_bind_parameter_name(stmt, i);
+		if (name && name[0] != '?')
+			return false;
+	}
+	return true;
+}
+
+static void learn(struct connection *connection, struct cached_statement *cached, const char *tail)
+{
+	cached->param_count = sqlite3_bind_parameter_count(cached->stmt);
+	cached->plain_params = has_plain_params(cached->stmt, cached->param_count);
+	cached->writes = !sqlite3_stmt_readonly(cached->stmt);
+	cached->many = !policy_is_blank(tail, strlen(tail));
+	// ROLLBACK as a conflict clause would undo the neighbours in a shared transaction.
+	cached->shareable = cached->policy.kind == STATEMENT_WRITE && cached->writes &&
+			    !connection->seen.uses_connection_state &&
+			    !policy_mentions(cached->sql, cached->sql_size, "rollback");
+}
+
+static bool compile(struct connection *connection, struct cached_statement *cached, struct error *err)
+{
+	if (!connection->own) {
+		if (!policy_classify(cached->sql, cached->sql_size, &cached->policy, err))
+			return false;
+	}
+	const char *text = cached->policy.run_sql ? cached->policy.run_sql : cached->sql;
+	const char *tail = "";
+	connection->seen.uses_connection_state = false;
+	connection->seen.vacuum = cached->policy.is_vacuum;
+	connection->stop = STOP_NONE;
+	connection->deadline_ns = 0;
+	if (sqlite3_prepare_v3(connection->db, text, -1, SQLITE_PREPARE_PERSISTENT, &cached->stmt, &tail) != SQLITE_OK)
+		return policy_prepare_error(connection->db, cached->sql, err);
+	if (!cached->stmt)
+		return error_set(err, ERR_SQL_NO_STATEMENT, "SQL string does not contain any statement");
+	learn(connection, cached, tail);
+	return true;
+}
+
+bool connection_prepare(struct connection *connection, const char *sql, size_t sql_size,
+			struct cached_statement **out, struct error *err)
+{
+	uint64_t hash = XXH3_64bits(sql, sql_size);
+	struct cached_statement *ways = connection->cache[hash % STATEMENT_SETS];
+	struct cached_statement *oldest = &ways[0];
+	connection->tick++;
+	for (int way = 0; way < STATEMENT_WAYS; way++) {
+		struct cached_statement *cached = &ways[way];
+		if (cached->stmt && cached->hash == hash && cached->sql_size == sql_size &&
+		    memcmp(cached->sql, sql, sql_size) == 0) {
+			cached->last_used = connection->tick;
+			*out = cached;
+			return true;
+		}
+		if (cached->last_used < oldest->last_used)
+			oldest = cached;
+	}
+	if (sql_size > connection->database->limits.sql_bytes_max && !connection->own)
+		return error_set(err, ERR_SQL_TOO_LONG, "SQL text has %zu bytes; the limit sql-length-max is %zu",
+				 sql_size, connection->database->limits.sql_bytes_max);
+	if (memchr(sql, '\0', sql_size))
+		return error_set(err, ERR_SQL_PARSE, "SQL string could not be parsed: it holds a NUL character");
+	forget_statement(oldest);
+	oldest->sql = strndup(sql, sql_size);
+	ASSERT(oldest->sql != NULL);
+	oldest->sql_size = sql_size;
+	oldest->hash = hash;
+	oldest->last_used = connection->tick;
+	if (!compile(connection, oldest, err)) {
+		forget_statement(oldest);
+		return false;
+	}
+	*out = oldest;
+	return true;
+}
+
+static int bind_value(sqlite3_stmt *stmt, int at, const struct value *value)
+{
+	switch (value->kind) {
+	case VALUE_NULL:
+		return sqlite3_bind_null(stmt, at);
+	case VALUE_INTEGER:
+		return sqlite3_bind_int64(stmt, at, value->integer);
+	case VALUE_REAL:
+		return sqlite3_bind_double(stmt, at, value->real);
+	case VALUE_TEXT:
+		return sqlite3_bind_text64(stmt, at, value->bytes, value->size, SQLITE_STATIC, SQLITE_UTF8);
+	case VALUE_BLOB:
+		// A NULL pointer would bind NULL instead of the empty blob.
+		return sqlite3_bind_blob64(stmt, at, value->size ? value->bytes : "", value->size, SQLITE_STATIC);
+	}
+	return SQLITE_MISUSE;
+}
+
+static const struct value *find_named(const struct statement *statement, const char *name)
+{
+	const struct value *loose = NULL;
+	for (size_t i = 0; i < statement->named_arg_count; i++) {
+		const struct named_value *named = &statement->named_args[i];
+		if (strcmp(named->name, name) == 0)
+			return &named->value;
+		if (strcmp(named->name, name + 1) == 0)
+			loose = &named->value;
+	}
+	return loose;
+}
+
+bool connection_bind(struct cached_statement *cached, const struct statement *statement, struct error *err)
+{
+	if (statement->arg_count > 0 && statement->named_arg_count > 0)
+		return error_set(err, ERR_ARGS_BOTH, "Specifying both positional and named arguments is not supported");
+	size_t given = statement->arg_count + statement->named_arg_count;
+	if (given > (size_t)cached->param_count)
+		return error_set(err, ERR_ARGS_INVALID,
+				 "Arguments do not match SQL parameters: too many parameters, expected %d found %zu",
+				 cached->param_count, given);
+	// EXPLAIN shows the program without running it: it needs no values.
+	bool explain = cached->param_count > 0 && sqlite3_stmt_isexplain(cached->stmt) != 0;
+	for (int i = 1; i <= cached->param_count; i++) {
+		const char *name = cached->plain_params ? NULL : sqlite3_bind_parameter_name(cached->stmt, i);
+		bool named = name && name[0] != '?';
+		const struct value *value = NULL;
+		if (named)
+			value = find_named(statement, name);
+		else if ((size_t)i <= statement->arg_count)
+			value = &statement->args[i - 1];
+		if (!value && explain)
+			continue;
+		if (!value) {
+			name = sqlite3_bind_parameter_name(cached->stmt, i);
+			return name ? error_set(err, ERR_ARGS_INVALID,
+						"Arguments do not match SQL parameters: value for parameter %s not found",
+						name)
+				    : error_set(err, ERR_ARGS_INVALID,
+						"Arguments do not match SQL parameters: value for parameter %d not found",
+						i);
+		}
+		int rc = bind_value(cached->stmt, i, value);
+		if (rc != SQLITE_OK)
+			return policy_sqlite_error(sqlite3_db_handle(cached->stmt), rc, err);
+	}
+	return true;
+}
+
+static struct value column_value(sqlite3_stmt *stmt, int at)
+{
+	struct value value = {.kind = VALUE_NULL};
+	switch (sqlite3_column_type(stmt, at)) {
+	case SQLITE_INTEGER:
+		value.kind = VALUE_INTEGER;
+		value.integer = sqlite3_column_int64(stmt, at);
+		break;
+	case SQLITE_FLOAT:
+		value.kind = VALUE_REAL;
+		value.real = sqlite3_column_double(stmt, at);
+		break;
+	case SQLITE_TEXT:
+		value.kind = VALUE_TEXT;
+		value.bytes = (const char *)sqlite3_column_text(stmt, at);
+		value.size = (size_t)sqlite3_column_bytes(stmt, at);
+		break;
+	case SQLITE_BLOB:
+		value.kind = VALUE_BLOB;
+		value.bytes = sqlite3_column_blob(stmt, at);
+		value.size = (size_t)sqlite3_column_bytes(stmt, at);
+		break;
+	default:
+		break;
+	}
+	return value;
+}
+
+enum { COLUMNS_ON_STACK = 32 };
+
+static bool send_columns(struct result_sink *sink, sqlite3_stmt *stmt, int count, struct error *err)
+{
+	struct column few[COLUMNS_ON_STACK];
+	struct column *columns = few;
+	if (count > COLUMNS_ON_STACK) {
+		columns = malloc((size_t)count * sizeof(*columns));
+		ASSERT(columns != NULL);
+	}
+	for (int i = 0; i < count; i++)
+		columns[i] = (struct column){sqlite3_column_name(stmt, i), sqlite3_column_decltype(stmt, i)};
+	bool ok = sink->columns(sink, columns, count, err);
+	if (columns != few)
+		free(columns);
+	return ok;
+}
+
+static bool stopped(struct connection *connection, int rc, struct error *err)
+{
+	const struct engine_limits *limits = &connection->database->limits;
+	switch (rc == SQLITE_INTERRUPT ? connection->stop : STOP_NONE) {
+	case STOP_STOLEN:
+		return error_set(err, ERR_TRANSACTION_TIMEOUT, "Transaction timed out");
+	case STOP_DEADLINE:
+		return error_set(err, ERR_STATEMENT_TIMEOUT,
+				 "statement was stopped: it ran longer than the limit statement-timeout of %lld ms",
+				 (long long)limits->statement_ms_max);
+	case STOP_BUDGET:
+		return error_set(err, ERR_TIMEOUT, "statement exceeds the budget of a quick one");
+	case STOP_CANCELLED:
+	case STOP_NONE:
+		break;
+	}
+	return policy_sqlite_error(connection->db, rc, err);
+}
+
+static bool step_rows(struct connection *connection, struct cached_statement *cached, struct result_sink *sink,
+		      uint64_t *out_rows, struct error *err)
+{
+	sqlite3_stmt *stmt = cached->stmt;
+	int rc = sqlite3_step(stmt);
+	// Columns are known only now: a first step may compile the statement anew after a schema change.
+	int count = sqlite3_column_count(stmt);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return stopped(connection, rc, err);
+	if (sink && !send_columns(sink, stmt, count, err))
+		return false;
+	struct value few[COLUMNS_ON_STACK];
+	struct value *values = few;
+	if (count > COLUMNS_ON_STACK) {
+		values = malloc((size_t)count * sizeof(*values));
+		ASSERT(values != NULL);
+	}
+	bool ok = true;
+	while (ok && rc == SQLITE_ROW) {
+		++*out_rows;
+		if (sink) {
+			for (int i = 0; i < count; i++)
+				values[i] = column_value(stmt, i);
+			ok = sink->row(sink, values, count, err);
+		}
+		if (ok)
+			rc = sqlite3_step(stmt);
+	}
+	if (values != few)
+		free(values);
+	if (!ok)
+		return false;
+	return rc == SQLITE_DONE ? true : stopped(connection, rc, err);
+}
+
+bool connection_run(struct connection *connection, struct cached_statement *cached, struct result_sink *sink,
+		    struct statement_result *out, struct error *err)
+{
+	sqlite3 *db = connection->db;
+	int64_t began = clock_monotonic_ns();
+	sqlite3_int64 changes_before = cached->writes ? sqlite3_total_changes64(db) : 0;
+	connection->stop = STOP_NONE;
+	int64_t allowed_ms = connection->budget ? QUICK_BUDGET_MS : connection->database->limits.statement_ms_max;
+	connection->deadline_ns = connection->own ? 0 : began + allowed_ms * 1000000;
+	uint64_t rows = 0;
+	bool ok = step_rows(connection, cached, sink, &rows, err);
+	connection->last_rc = sqlite3_reset(cached->stmt);
+	sqlite3_clear_bindings(cached->stmt);
+	bool counts = cached->policy.kind == STATEMENT_WRITE;
+	*out = (struct statement_result){
+		.affected_row_count = counts ? (uint64_t)sqlite3_changes64(db) : 0,
+		.has_last_insert_rowid = cached->policy.is_insert,
+		.last_insert_rowid = cached->policy.is_insert ? sqlite3_last_insert_rowid(db) : 0,
+		.rows_read = rows + (uint64_t)sqlite3_stmt_status(cached->stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1),
+		.rows_written = cached->writes ? (uint64_t)(sqlite3_total_changes64(db) - changes_before) : 0,
+		.duration_ms = (double)(clock_monotonic_ns() - began) / 1e6,
+	};
+	cached->slow = cached->slow || connection->stop == STOP_BUDGET;
+	if (cached->sql_size > STATEMENT_CACHED_BYTES_MAX)
+		forget_statement(cached);
+	return ok;
+}
+
+bool connection_command(struct connection *connection, const char *sql, struct error *err)
+{
+	struct cached_statement *cached;
+	struct statement_result ignored;
+	return connection_prepare(connection, sql, strlen(sql), &cached, err) &&
+	       connection_run(connection, cached, NULL, &ignored, err);
+}
+
+void describe_result_cleanup(struct describe_result *result)
+{
+	for (size_t i = 0; i < result->param_count; i++)
+		free(result->param_names[i]);
+	for (size_t i = 0; i < result->column_count; i++) {
+		free(result->column_names[i]);
+		free(result->column_decltypes[i]);
+	}
+	free(result->param_names);
+	free(result->column_names);
+	free(result->column_decltypes);
+	*result = (struct describe_result){0};
+}

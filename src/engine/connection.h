@@ -1,0 +1,79 @@
+/// connection: one SQLite connection with its cache of prepared statements. Private to the engine.
+///
+/// A connection is used by one thread at a time: whoever took it from the pool, under its mutex. Another thread may
+/// only set `cancel` or `stolen`, which the progress handler sees.
+#ifndef ATOLL_ENGINE_CONNECTION_H
+#define ATOLL_ENGINE_CONNECTION_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/policy.h"
+#include "engine/values.h"
+
+struct engine_database;
+
+enum { STATEMENT_SETS = 32, STATEMENT_WAYS = 4, STATEMENT_CACHED_BYTES_MAX = 16384 };
+
+struct cached_statement {
+	uint64_t hash;
+	char *sql;
+	size_t sql_size;
+	sqlite3_stmt *stmt;
+	struct policy_statement policy;
+	int param_count;
+	bool plain_params; // every parameter is "?" or "?N"
+	bool writes;       // sqlite3_stmt_readonly says no
+	bool shareable;    // may run inside a shared transaction
+	bool slow;         // exceeded the quick budget before
+	bool many;         // something stands behind the first statement
+	uint64_t last_used;
+};
+
+enum stop_reason { STOP_NONE, STOP_CANCELLED, STOP_STOLEN, STOP_DEADLINE, STOP_BUDGET };
+
+struct connection {
+	sqlite3 *db;
+	struct engine_database *database;
+	struct connection *next; // in the pool
+	struct connection *all_next;
+	pthread_mutex_t mutex;
+	struct policy_seen seen;
+	_Atomic(bool) cancel;
+	_Atomic(bool) stolen; // its write transaction was ended by others
+	int64_t deadline_ns;  // of the running statement; 0 = none
+	bool budget;          // set by the quick path around a run: stop soon
+	enum stop_reason stop;
+	bool holds_lane;
+	bool in_commit;  // between SQLite's commit hook and publication
+	int last_rc;     // what the last statement ended with, its commit included
+	bool own;        // Atoll's own SQL: no policy
+	bool has_state;  // a pragma was set: not plain any more
+	uint64_t tick;
+	struct cached_statement cache[STATEMENT_SETS][STATEMENT_WAYS];
+};
+
+MUST_USE bool connection_open(struct engine_database *database, bool own, struct connection **out,
+			      struct error *err);
+void connection_close(struct connection *connection);
+
+/// A reset, unbound statement from the cache. Checks kind and form; a text with more than one statement has `many`.
+MUST_USE bool connection_prepare(struct connection *connection, const char *sql, size_t sql_size,
+				 struct cached_statement **out, struct error *err);
+
+/// Binds the arguments by spec/hrana.md §2. Bytes must live until connection_reset.
+MUST_USE bool connection_bind(struct cached_statement *cached, const struct statement *statement,
+			      struct error *err);
+
+/// Steps to the end, rows into the sink (may be NULL), then resets. Fills counters of *out. A long text is not kept:
+/// `cached` must not be used afterwards.
+MUST_USE bool connection_run(struct connection *connection, struct cached_statement *cached,
+			     struct result_sink *sink, struct statement_result *out, struct error *err);
+
+/// Runs a literal of ours ("BEGIN IMMEDIATE") from the cache.
+MUST_USE bool connection_command(struct connection *connection, const char *sql, struct error *err);
+
+#endif

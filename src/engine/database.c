@@ -1,0 +1,234 @@
+#include "engine/database.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/disk.h"
+#include "base/trace.h"
+#include "engine/internal.h"
+#include "engine/wal.h"
+
+static char *join(const char *folder, const char *name)
+{
+	struct buffer path = {0};
+	buffer_printf(&path, "%s/%s", folder, name);
+	return buffer_take(&path, NULL);
+}
+
+bool engine_start(struct error *err)
+{
+	if (sqlite3_initialize() != SQLITE_OK)
+		return error_set(err, ERR_INTERNAL, "SQLite could not start");
+	return capture_register_vfs(err);
+}
+
+// -- creation -----------------------------------------------------------------------------------------
+
+static bool write_empty_file(const char *path, struct error *err)
+{
+	sqlite3 *db = NULL;
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+	bool ok = sqlite3_open_v2(path, &db, flags, NULL) == SQLITE_OK &&
+		  sqlite3_exec(db, "PRAGMA page_size=4096; PRAGMA journal_mode=WAL;", NULL, NULL, NULL) == SQLITE_OK;
+	if (!ok) {
+		int code = sqlite3_errcode(db) & 0xff;
+		error_set(err, code == SQLITE_FULL ? ERR_FULL : ERR_IO, "the database file cannot be created");
+		error_detail(err, "%s: %s", path, sqlite3_errmsg(db));
+	}
+	sqlite3_close(db);
+	return ok;
+}
+
+static bool settle_new_file(const char *temporary, const char *path, const char *folder, struct error *err)
+{
+	OWNED(fd) int fd = -1;
+	if (chmod(temporary, 0600) != 0)
+		return error_set(err, ERR_IO, "a new database file cannot be protected");
+	if (!disk_open(temporary, O_RDWR, &fd, err) || !disk_sync(fd, err))
+		return false;
+	if (rename(temporary, path) != 0)
+		return error_set(err, ERR_IO, "a new database file cannot be renamed");
+	return disk_sync_folder(folder, err);
+}
+
+bool engine_database_create(const char *folder, struct error *err)
+{
+	if (!disk_make_folder(folder, err))
+		return false;
+	OWNED(text) char *path = join(folder, "data.db");
+	OWNED(text) char *temporary = join(folder, "new.db");
+	return disk_remove_tree(temporary, err) && write_empty_file(temporary, err) &&
+	       settle_new_file(temporary, path, folder, err);
+}
+
+bool engine_database_exists(const char *folder)
+{
+	OWNED(text) char *path = join(folder, "data.db");
+	return disk_exists(path);
+}
+
+// -- recovery -----------------------------------------------------------------------------------------
+
+static bool append_recovered(void *context, struct log_txn *txn, struct error *err)
+{
+	struct engine_database *db = context;
+	return log_append(db->log, txn, err);
+}
+
+bool database_catch_up_log(struct engine_database *db, struct error *err)
+{
+	struct wal_summary wal;
+	if (!wal_summarize(db->wal_path, &wal, err))
+		return false;
+	bool sealed;
+	struct wal_position last = log_wal_position(db->log, &sealed);
+	bool same_life = wal.valid && wal.committed.salt1 == last.salt1 && wal.committed.salt2 == last.salt2;
+	bool ok;
+	if (same_life && wal.committed.frame < last.frame)
+		ok = log_cut(db->log, wal.committed, err);
+	else if (same_life)
+		ok = wal_read(db->wal_path, last.frame, append_recovered, db, err);
+	else if (sealed)
+		ok = !wal.valid || wal_read(db->wal_path, 0, append_recovered, db, err);
+	else
+		ok = log_restart(db->log, log_appended(db->log) + 1, err);
+	if (!ok)
+		return error_context(err, "complete the history from the write-ahead log");
+	if (!same_life && !sealed)
+		trace_warn("database.history_restarted", "path", db->path);
+	atomic_store(&db->committed, log_appended(db->log));
+	if (wal.valid)
+		capture_resume(db->capture, wal.committed);
+	atomic_store(&db->log_behind, false);
+	return true;
+}
+
+static bool open_primary(struct engine_database *db, const struct engine_options *options, struct error *err)
+{
+	struct log_options log_options = {.folder = options->log_folder,
+					  .segment_bytes_max = options->log_segment_bytes_max,
+					  .bytes_max = options->log_bytes_max};
+	return log_open(&log_options, &db->log, err) && database_catch_up_log(db, err);
+}
+
+// What recovery found in the WAL becomes durable before anybody is answered.
+static bool sync_recovered(struct engine_database *db, struct error *err)
+{
+	if (!disk_open(db->wal_path, O_RDWR | O_CREAT, &db->flush.wal_fd, err) || !disk_sync(db->flush.wal_fd, err) ||
+	    !disk_sync_folder(db->folder, err))
+		return false;
+	atomic_store(&db->durable, atomic_load(&db->committed));
+	if (db->log)
+		log_mark_durable(db->log, atomic_load(&db->durable));
+	return true;
+}
+
+static bool open_parts(struct engine_database *db, const struct engine_options *options, struct error *err)
+{
+	if (!disk_exists(db->path))
+		return error_set(err, ERR_NOT_FOUND, "the database file does not exist");
+	bool ok = db->role == ENGINE_PRIMARY ? open_primary(db, options, err) : replica_open(db, err);
+	return ok && connection_open(db, true, &db->group.writer, err) &&
+	       (db->role == ENGINE_REPLICA || connection_open(db, false, &db->group.sharer, err)) &&
+	       sync_recovered(db, err);
+}
+
+static void free_database(struct engine_database *db)
+{
+	pool_close(db);
+	connection_close(db->group.sharer);
+	connection_close(db->group.writer);
+	replica_close(db);
+	log_close(db->log);
+	capture_destroy(db->capture);
+	flush_finish(db);
+	lane_finish(&db->lane);
+	pthread_mutex_destroy(&db->group.mutex);
+	pthread_mutex_destroy(&db->pool.mutex);
+	pthread_cond_destroy(&db->pool.given);
+	pthread_mutex_destroy(&db->commit_mutex);
+	free(db->path);
+	free(db->wal_path);
+	free(db->folder);
+	free(db);
+}
+
+bool engine_database_open(const struct engine_options *options, struct engine_database **out, struct error *err)
+{
+	struct engine_database *db = calloc(1, sizeof(*db));
+	ASSERT(db != NULL);
+	db->folder = strdup(options->folder);
+	db->path = join(options->folder, "data.db");
+	db->wal_path = join(options->folder, "data.db-wal");
+	db->role = options->role;
+	db->workers = options->workers;
+	db->limits = options->limits;
+	db->on_durable = options->on_durable;
+	db->context = options->context;
+	db->capture = capture_create();
+	lane_init(&db->lane);
+	flush_init(db);
+	pthread_mutex_init(&db->group.mutex, NULL);
+	pthread_mutex_init(&db->pool.mutex, NULL);
+	clock_cond_init(&db->pool.given);
+	pthread_mutex_init(&db->commit_mutex, NULL);
+	if (!open_parts(db, options, err)) {
+		free_database(db);
+		return error_context(err, "open the database");
+	}
+	*out = db;
+	return true;
+}
+
+void engine_database_retire(struct engine_database *db)
+{
+	pool_retire(db);
+	lane_retire(db);
+}
+
+void engine_database_close(struct engine_database *db)
+{
+	if (!db)
+		return;
+	engine_database_retire(db);
+	flush_drain(db);
+	struct error err;
+	if (!flush_has_failed(db)) {
+		pool_close(db);
+		if (!checkpoint_all(db, &err))
+			trace_warn("database.checkpoint_failed", "path", db->path, "error", err.message, "detail",
+				   err.detail);
+	}
+	free_database(db);
+}
+
+struct log *engine_database_log(struct engine_database *db)
+{
+	return db->log;
+}
+
+uint64_t engine_database_committed(struct engine_database *db)
+{
+	return atomic_load(&db->committed);
+}
+
+uint64_t engine_database_durable(struct engine_database *db)
+{
+	return atomic_load(&db->durable);
+}
+
+uint64_t engine_database_size_bytes(struct engine_database *db)
+{
+	struct stat status;
+	uint64_t size = 0;
+	if (stat(db->path, &status) == 0)
+		size += (uint64_t)status.st_size;
+	if (stat(db->wal_path, &status) == 0)
+		size += (uint64_t)status.st_size;
+	return size;
+}

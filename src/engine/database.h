@@ -1,0 +1,62 @@
+/// database: one SQLite file that this process owns: an instance of a logical database.
+///
+/// A primary has a history (log) into which each commit is captured; a replica takes transactions from a history
+/// (engine/apply.h) and is never written otherwise. Writers pass the lane one at a time; commits are made durable
+/// together by the flusher; only the database itself checkpoints.
+///
+/// Life:    engine_database_create (once) → engine_database_open → … → engine_database_close.
+/// Threads: any. Numbers: applied or committed ≥ durable; see engine_database_committed.
+#ifndef ATOLL_ENGINE_DATABASE_H
+#define ATOLL_ENGINE_DATABASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "engine/limits.h"
+
+struct engine_database;
+struct log;
+struct workers;
+
+enum engine_role { ENGINE_PRIMARY, ENGINE_REPLICA };
+
+struct engine_options {
+	const char *folder;     // of the instance; holds data.db
+	const char *log_folder; // primary only
+	enum engine_role role;
+	struct workers *workers;
+	struct engine_limits limits;
+	uint64_t log_segment_bytes_max;
+	uint64_t log_bytes_max;
+	void (*on_durable)(void *context); // primary: new frames may be read from the log; no locks are held
+	void *context;
+};
+
+/// Once in a process, before any other use of the engine.
+MUST_USE bool engine_start(struct error *err);
+
+/// Makes the file of an empty database, atomically and durably.
+MUST_USE bool engine_database_create(const char *folder, struct error *err);
+bool engine_database_exists(const char *folder);
+
+/// Recovers what a crash left (cuts or completes the log from the WAL) and opens.
+/// Fails: ERR_NOT_FOUND no file; ERR_CORRUPT; ERR_IO; ERR_FULL.
+MUST_USE bool engine_database_open(const struct engine_options *options, struct engine_database **out,
+				   struct error *err);
+/// Stops taking work: statements under way are interrupted, waiting writers are sent away (ERR_SHUTDOWN).
+void engine_database_retire(struct engine_database *db);
+/// Checkpoints and closes. All streams must be closed. NULL is fine.
+void engine_database_close(struct engine_database *db);
+
+struct log *engine_database_log(struct engine_database *db); // primary only
+/// Last committed frame_no (primary) or applied one (replica).
+uint64_t engine_database_committed(struct engine_database *db);
+uint64_t engine_database_durable(struct engine_database *db);
+uint64_t engine_database_size_bytes(struct engine_database *db);
+
+/// Waits until frame_no is durable (primary) or applied (replica). Fails: ERR_IO, ERR_FULL (never will be), ERR_TIMEOUT.
+MUST_USE bool engine_database_settle(struct engine_database *db, uint64_t frame_no, int64_t deadline_ms,
+				     struct error *err);
+
+#endif

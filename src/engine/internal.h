@@ -1,0 +1,156 @@
+/// internal: what the files of the engine share about a database. Not for other modules.
+///
+/// Lock order: group.mutex → lane.mutex, commit_mutex → flush.mutex, pool.mutex. A connection's own mutex is taken before all of them.
+#ifndef ATOLL_ENGINE_INTERNAL_H
+#define ATOLL_ENGINE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/workers.h"
+#include "engine/capture.h"
+#include "engine/connection.h"
+#include "engine/database.h"
+#include "log/log.h"
+
+struct quick_wait;
+struct lane_waiter;
+
+/// Who may write: one at a time, first come, first served (lane.c).
+struct lane {
+	pthread_mutex_t mutex;
+	// guarded by mutex
+	bool held;
+	struct connection *holder; // a client's connection, which may be sent away; NULL for the engine's own uses
+	int64_t since_ms;
+	struct lane_waiter *first;
+	struct lane_waiter **end;
+	bool retired;
+};
+
+/// The open transaction that quick writes share (quick.c).
+struct group {
+	pthread_mutex_t mutex;
+	// guarded by mutex
+	struct connection *writer; // the engine's; also checkpoints, and applies on a replica
+	struct connection *sharer; // with the clients' policy; runs the shared statements
+	_Atomic(bool) open;
+	struct quick_wait *members;
+	uint64_t schema_epoch; // for which forbids_sharing was learned
+	bool forbids_sharing;
+};
+
+/// Durability (flush.c).
+struct flush {
+	pthread_mutex_t mutex;
+	pthread_cond_t moved; // durable moved, or the database failed
+	// guarded by mutex
+	struct quick_wait *waits;
+	bool scheduled;
+	bool failed;  // an fdatasync failed: nothing is accepted any more
+	bool closing; // do not wait for a better time
+	struct task task;
+	int wal_fd;
+};
+
+struct pool {
+	pthread_mutex_t mutex;
+	pthread_cond_t given;
+	// guarded by mutex
+	struct connection *idle;
+	struct connection *all;
+	int count;
+	bool retired;
+};
+
+struct engine_database {
+	char *path;
+	char *wal_path;
+	char *folder;
+	enum engine_role role;
+	struct workers *workers;
+	struct engine_limits limits;
+	void (*on_durable)(void *context);
+	void *context;
+	struct log *log;         // primary
+	struct capture *capture; // primary: of commits; replica: of WAL resets
+	struct lane lane;
+	struct group group;
+	struct flush flush;
+	struct pool pool;
+
+	/// Held from SQLite's commit to the publication of its frame_no: whoever read meanwhile waits for it to know
+	/// what it has seen.
+	pthread_mutex_t commit_mutex;
+	_Atomic(uint64_t) commits_begun;
+	_Atomic(uint64_t) commits_ended;
+	_Atomic(uint64_t) committed; // primary: last frame_no in the log; replica: applied
+	_Atomic(uint64_t) durable;
+	_Atomic(uint64_t) schema_epoch; // moves with every DDL statement
+	_Atomic(bool) log_behind;       // a commit could not be appended: catch up from the WAL first
+
+	uint32_t checkpoint_frames; // WAL frames when the last checkpoint ended; the flusher's (replica: applier's) own
+
+	// replica only, of the applier
+	struct replica_state *replica;
+};
+
+// -- database.c
+bool database_catch_up_log(struct engine_database *db, struct error *err); // lane held, or opening
+
+// -- commit.c
+/// From SQLite's commit hook, by the lane's holder.
+void database_begin_commit(struct connection *connection);
+/// After a statement of the lane's holder: publishes what it committed, or forgets what it rolled back.
+/// False: it is committed in the file but the history could not take it (ERR_FULL, ERR_IO); not to be acknowledged.
+MUST_USE bool database_end_commit(struct connection *connection, struct error *err);
+/// The frame_no that a read that has just ended may have seen.
+uint64_t database_seen(struct engine_database *db);
+
+// -- lane.c
+void lane_init(struct lane *lane);
+void lane_finish(struct lane *lane);
+bool lane_try(struct engine_database *db);
+bool lane_has_waiters(struct engine_database *db);
+/// holder: the client's connection, or NULL for the engine's own. Fails: ERR_TRANSACTION_BUSY, ERR_SHUTDOWN.
+MUST_USE bool lane_acquire(struct engine_database *db, struct connection *holder, int64_t deadline_ms,
+			   struct error *err);
+void lane_release(struct engine_database *db);
+void lane_retire(struct engine_database *db);
+
+// -- pool.c
+MUST_USE bool pool_take(struct engine_database *db, struct connection **out, struct error *err);
+struct connection *pool_try(struct engine_database *db); // NULL when none is idle and none may be opened
+void pool_give(struct connection *connection);
+void pool_retire(struct engine_database *db);
+void pool_close(struct engine_database *db);
+
+// -- flush.c
+void flush_init(struct engine_database *db);
+void flush_finish(struct engine_database *db);
+void flush_schedule(struct engine_database *db);
+/// Waits until the flusher rests.
+void flush_drain(struct engine_database *db);
+/// Registers a wait, or returns false when frame_no is durable already.
+bool flush_wait_for(struct engine_database *db, struct quick_wait *wait, uint64_t frame_no);
+bool flush_has_failed(struct engine_database *db);
+
+// -- quick.c
+/// Commits the shared transaction, if one is open. Its members then wait for durability.
+void group_commit(struct engine_database *db);
+
+// -- checkpoint.c
+/// If the WAL is long: in the lane, seals the history and moves the WAL's pages into the file.
+void checkpoint_if_due(struct engine_database *db);
+/// At close: all of it, and an empty WAL.
+MUST_USE bool checkpoint_all(struct engine_database *db, struct error *err);
+
+// -- apply.c
+MUST_USE bool replica_open(struct engine_database *db, struct error *err);
+void replica_close(struct engine_database *db);
+/// Writes the replica's position down; must precede a checkpoint.
+MUST_USE bool replica_seal(struct engine_database *db, struct error *err);
+
+#endif

@@ -1,0 +1,17 @@
+/// limits: what one session or statement may take. All are settings, named in docs/limits.md and in the errors they cause.
+#ifndef ATOLL_ENGINE_LIMITS_H
+#define ATOLL_ENGINE_LIMITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct engine_limits {
+	int64_t statement_ms_max;         // statement-timeout: wall time of one statement
+	int64_t transaction_ms_max;       // transaction-timeout: write transaction while others wait (5 s)
+	int64_t lane_wait_ms_max;         // write-wait: how long a writer queues
+	size_t sql_bytes_max;             // sql-length-max
+	int connections_per_instance_max; // connections-max
+	size_t row_bytes_max;             // row-size-max
+};
+
+#endif

@@ -1,0 +1,253 @@
+#include "engine/stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/internal.h"
+
+struct engine_stream {
+	struct engine_database *db;
+	struct connection *connection;
+	uint64_t seen;
+};
+
+bool engine_stream_open(struct engine_database *db, struct engine_stream **out, struct error *err)
+{
+	struct connection *connection;
+	if (!pool_take(db, &connection, err))
+		return false;
+	struct engine_stream *stream = calloc(1, sizeof(*stream));
+	ASSERT(stream != NULL);
+	stream->db = db;
+	stream->connection = connection;
+	*out = stream;
+	return true;
+}
+
+// After a statement or a rollback of the lane's holder: publish, and let the next writer in once nothing is open.
+static bool leave_lane_if_done(struct connection *connection, struct error *err)
+{
+	if (!connection->holds_lane)
+		return true;
+	bool ok = database_end_commit(connection, err);
+	if (sqlite3_txn_state(connection->db, "main") != SQLITE_TXN_WRITE)
+		lane_release(connection->database);
+	return ok;
+}
+
+void engine_stream_close(struct engine_stream *stream)
+{
+	if (!stream)
+		return;
+	struct connection *connection = stream->connection;
+	struct error ignored;
+	pthread_mutex_lock(&connection->mutex);
+	if (!sqlite3_get_autocommit(connection->db))
+		sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
+	if (!leave_lane_if_done(connection, &ignored))
+		ASSERT(!"a rollback commits nothing");
+	pthread_mutex_unlock(&connection->mutex);
+	pool_give(connection);
+	free(stream);
+}
+
+static bool check_alone(const struct cached_statement *cached, struct error *err)
+{
+	if (cached->many)
+		return error_set(err, ERR_SQL_MANY_STATEMENTS, "SQL string contains more than one statement");
+	return true;
+}
+
+static struct stream_plan plan_of(const struct policy_statement *policy, bool writes)
+{
+	struct stream_plan plan = {0};
+	enum statement_kind kind = policy->kind;
+	plan.begins = kind == STATEMENT_BEGIN || kind == STATEMENT_SAVEPOINT;
+	plan.begins_read_only = kind == STATEMENT_BEGIN && policy->is_read_only;
+	plan.ends = kind == STATEMENT_COMMIT || kind == STATEMENT_ROLLBACK;
+	plan.is_schema_change = kind == STATEMENT_DDL;
+	plan.needs_write_right = writes || kind == STATEMENT_WRITE || kind == STATEMENT_DDL || kind == STATEMENT_PRAGMA;
+	// BEGIN IMMEDIATE takes the write lock, which is all a transaction control statement needs a right for.
+	if (kind == STATEMENT_BEGIN || plan.ends || kind == STATEMENT_SAVEPOINT || kind == STATEMENT_RELEASE)
+		plan.needs_write_right = policy->is_immediate;
+	plan.changes = writes || kind != STATEMENT_READ;
+	return plan;
+}
+
+bool engine_stream_plan(struct engine_stream *stream, const char *sql, size_t sql_size, bool lenient,
+			struct stream_plan *out, struct error *err)
+{
+	struct connection *connection = stream->connection;
+	struct cached_statement *cached;
+	pthread_mutex_lock(&connection->mutex);
+	bool ok = connection_prepare(connection, sql, sql_size, &cached, err);
+	bool unknown_name = !ok && (err->code == ERR_SQL_INPUT || err->code == ERR_SQLITE);
+	if (ok) {
+		*out = plan_of(&cached->policy, cached->writes);
+		ok = check_alone(cached, err);
+	} else if (lenient && unknown_name) {
+		struct policy_statement policy;
+		ok = policy_classify(sql, sql_size, &policy, err);
+		if (ok)
+			*out = plan_of(&policy, policy.kind != STATEMENT_READ);
+	}
+	pthread_mutex_unlock(&connection->mutex);
+	return ok;
+}
+
+static bool check_writable(struct engine_database *db, struct error *err)
+{
+	if (flush_has_failed(db))
+		return error_set(err, ERR_IO, "the disk failed: the database takes no writes until the server is restarted");
+	if (atomic_load(&db->log_behind) && !database_catch_up_log(db, err))
+		return error_context(err, "no writes now");
+	return true;
+}
+
+static bool enter_lane(struct connection *connection, struct error *err)
+{
+	struct engine_database *db = connection->database;
+	if (connection->holds_lane)
+		return true;
+	if (!lane_acquire(db, connection, clock_monotonic_ms() + db->limits.lane_wait_ms_max, err))
+		return false;
+	if (check_writable(db, err))
+		return true;
+	lane_release(db);
+	return false;
+}
+
+// Runs under the connection's mutex. The lane is entered before SQLite would ask for its write lock, so that nobody
+// ever meets a lock that is taken.
+static bool execute_locked(struct engine_stream *stream, const struct statement *statement, struct result_sink *sink,
+			   struct statement_result *out, struct error *err)
+{
+	struct connection *connection = stream->connection;
+	struct engine_database *db = stream->db;
+	if (atomic_load(&connection->stolen))
+		return error_set(err, ERR_TRANSACTION_TIMEOUT,
+				 "Transaction timed out: it was rolled back after %lld ms since others waited to write "
+				 "(limit transaction-timeout)",
+				 (long long)db->limits.transaction_ms_max);
+	struct cached_statement *cached;
+	if (!connection_prepare(connection, statement->sql, statement->sql_size, &cached, err) ||
+	    !check_alone(cached, err) || !connection_bind(cached, statement, err))
+		return false;
+	struct policy_statement policy = cached->policy;
+	bool locks = cached->writes || policy.is_immediate;
+	if (policy.kind == STATEMENT_PRAGMA)
+		connection->has_state = true;
+	if (policy.kind == STATEMENT_BEGIN || policy.kind == STATEMENT_COMMIT || policy.kind == STATEMENT_ROLLBACK)
+		locks = policy.is_immediate;
+	if (locks && !enter_lane(connection, err)) {
+		sqlite3_reset(cached->stmt);
+		sqlite3_clear_bindings(cached->stmt);
+		return false;
+	}
+	connection->seen.vacuum = policy.is_vacuum;
+	struct statement_result result;
+	bool ok = connection_run(connection, cached, sink, &result, err);
+	// A vacuum or a changed schema may bring a rollback clause into play; quick.c looks again.
+	if (policy.kind == STATEMENT_DDL)
+		atomic_fetch_add(&db->schema_epoch, 1);
+	struct error publish_error;
+	bool published = leave_lane_if_done(connection, &publish_error);
+	uint64_t seen = database_seen(db);
+	stream->seen = seen > stream->seen ? seen : stream->seen;
+	if (ok && !published) {
+		*err = publish_error;
+		ok = false;
+	}
+	if (ok) {
+		*out = result;
+		out->frame_no = seen;
+	}
+	return ok;
+}
+
+bool engine_stream_execute(struct engine_stream *stream, const struct statement *statement, struct result_sink *sink,
+			   struct statement_result *out, struct error *err)
+{
+	pthread_mutex_lock(&stream->connection->mutex);
+	bool ok = execute_locked(stream, statement, sink, out, err);
+	pthread_mutex_unlock(&stream->connection->mutex);
+	return ok;
+}
+
+static char *copy_or_null(const char *text)
+{
+	char *copy = text ? strdup(text) : NULL;
+	ASSERT(!text || copy);
+	return copy;
+}
+
+static void describe_columns(sqlite3_stmt *stmt, struct describe_result *out)
+{
+	out->column_count = (size_t)sqlite3_column_count(stmt);
+	out->column_names = calloc(out->column_count + 1, sizeof(char *));
+	out->column_decltypes = calloc(out->column_count + 1, sizeof(char *));
+	ASSERT(out->column_names && out->column_decltypes);
+	for (size_t i = 0; i < out->column_count; i++) {
+		out->column_names[i] = copy_or_null(sqlite3_column_name(stmt, (int)i));
+		out->column_decltypes[i] = copy_or_null(sqlite3_column_decltype(stmt, (int)i));
+	}
+}
+
+static void describe_params(const struct cached_statement *cached, struct describe_result *out)
+{
+	out->param_count = (size_t)cached->param_count;
+	out->param_names = calloc(out->param_count + 1, sizeof(char *));
+	ASSERT(out->param_names != NULL);
+	for (size_t i = 0; i < out->param_count; i++)
+		out->param_names[i] = copy_or_null(sqlite3_bind_parameter_name(cached->stmt, (int)i + 1));
+}
+
+bool engine_stream_describe(struct engine_stream *stream, const char *sql, size_t sql_size,
+			    struct describe_result *out, struct error *err)
+{
+	struct connection *connection = stream->connection;
+	struct cached_statement *cached;
+	pthread_mutex_lock(&connection->mutex);
+	bool ok = connection_prepare(connection, sql, sql_size, &cached, err);
+	if (ok) {
+		*out = (struct describe_result){.is_explain = sqlite3_stmt_isexplain(cached->stmt) != 0,
+						.is_readonly = !cached->writes};
+		describe_params(cached, out);
+		describe_columns(cached->stmt, out);
+	}
+	pthread_mutex_unlock(&connection->mutex);
+	return ok;
+}
+
+bool engine_stream_is_autocommit(const struct engine_stream *stream)
+{
+	pthread_mutex_lock(&stream->connection->mutex);
+	bool autocommit = sqlite3_get_autocommit(stream->connection->db) != 0;
+	pthread_mutex_unlock(&stream->connection->mutex);
+	return autocommit;
+}
+
+bool engine_stream_has_state(const struct engine_stream *stream)
+{
+	return stream->connection->has_state;
+}
+
+uint64_t engine_stream_seen(const struct engine_stream *stream)
+{
+	return stream->seen;
+}
+
+void engine_stream_end_program(struct engine_stream *stream)
+{
+	pthread_mutex_lock(&stream->connection->mutex);
+	// Still in the lane means that the theft is under way: the next program is told.
+	if (!stream->connection->holds_lane)
+		atomic_store(&stream->connection->stolen, false);
+	pthread_mutex_unlock(&stream->connection->mutex);
+}
+
+void engine_stream_interrupt(struct engine_stream *stream)
+{
+	atomic_store(&stream->connection->cancel, true);
+}
