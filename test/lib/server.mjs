@@ -14,6 +14,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const START_MS = 60_000;
 const STOP_MS = 60_000;
@@ -22,6 +23,12 @@ const STDERR_BYTES_MAX = 4 << 20;
 
 const bad_lines =
 	/(ERROR|WARNING|SUMMARY): \w*Sanitizer|runtime error: |assertion failed|Assertion .* failed|stack smashing|malloc\(\)|double free|free\(\): /;
+
+const tree = fileURLToPath(new URL('../..', import.meta.url));
+
+function default_binary() {
+	return path.resolve(tree, process.env.ATOLLD ?? 'build/atolld');
+}
 
 const running = new Set();
 process.on('exit', () => {
@@ -375,7 +382,7 @@ export async function startServer({
 	args = [],
 	env = {},
 	data = null,
-	binary = process.env.ATOLLD ?? 'build/atolld',
+	binary = default_binary(),
 } = {}) {
 	const server = new Server({ args, env, data, binary });
 	try {
@@ -389,7 +396,7 @@ export async function startServer({
 }
 
 /// Runs atolld to its end, for command lines that must fail: {code, stdout, stderr}.
-export async function run_atolld(args, { env = {}, binary = process.env.ATOLLD ?? 'build/atolld', timeout_ms = START_MS } = {}) {
+export async function run_atolld(args, { env = {}, binary = default_binary(), timeout_ms = START_MS } = {}) {
 	const child = spawn(path.resolve(binary), args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
 	const out = { stdout: '', stderr: '' };
 	for (const name of ['stdout', 'stderr']) child[name].setEncoding('utf8').on('data', (text) => (out[name] += text));
