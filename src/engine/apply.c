@@ -1,8 +1,8 @@
 // The position file, text, one line:
 //   atoll-replica 1 LOG_ID SEALED_FRAME_NO SALT1 SALT2 BASE_FRAME_NO
 // At SEALED_FRAME_NO a checkpoint was about to begin; the WAL of that time had these salts and began at
-// BASE_FRAME_NO. At start: equal salts → position is BASE + frames in the WAL; other salts → the WAL was reset after
-// that checkpoint, so position is SEALED + frames in the WAL.
+// BASE_FRAME_NO. At start: equal salts → position is BASE + frames in the WAL; other salts → the WAL was
+// reset after that checkpoint, so position is SEALED + frames in the WAL.
 
 #include "engine/apply.h"
 
@@ -38,8 +38,8 @@ static bool write_position(const char *folder, const struct position *position, 
 	OWNED(buffer) struct buffer path = {0};
 	OWNED(buffer) struct buffer text = {0};
 	buffer_printf(&path, "%s/position", folder);
-	buffer_printf(&text, "atoll-replica 1 %s %" PRIu64 " %" PRIu32 " %" PRIu32 " %" PRIu64 "\n", position->log_id,
-		      position->sealed, position->salt1, position->salt2, position->base);
+	buffer_printf(&text, "atoll-replica 1 %s %" PRIu64 " %" PRIu32 " %" PRIu32 " %" PRIu64 "\n",
+		      position->log_id, position->sealed, position->salt1, position->salt2, position->base);
 	return disk_write_file(buffer_text(&path), text.data, text.size, err);
 }
 
@@ -50,8 +50,9 @@ static bool read_position(const char *folder, struct position *out, struct error
 	buffer_printf(&path, "%s/position", folder);
 	if (!disk_read_file(buffer_text(&path), 4096, &text, err))
 		return false;
-	int fields = sscanf(buffer_text(&text), "atoll-replica 1 %36s %" SCNu64 " %" SCNu32 " %" SCNu32 " %" SCNu64,
-			    out->log_id, &out->sealed, &out->salt1, &out->salt2, &out->base);
+	int fields = sscanf(buffer_text(&text),
+			    "atoll-replica 1 %36s %" SCNu64 " %" SCNu32 " %" SCNu32 " %" SCNu64, out->log_id,
+			    &out->sealed, &out->salt1, &out->salt2, &out->base);
 	return fields == 5 ? true : error_set(err, ERR_CORRUPT, "a replica's position file is damaged");
 }
 
@@ -61,7 +62,8 @@ bool replica_open(struct engine_database *db, struct error *err)
 	struct wal_summary wal;
 	if (!read_position(db->folder, &position, err) || !wal_summarize(db->wal_path, &wal, err))
 		return false;
-	bool same_life = wal.valid && wal.committed.salt1 == position.salt1 && wal.committed.salt2 == position.salt2;
+	bool same_life =
+		wal.valid && wal.committed.salt1 == position.salt1 && wal.committed.salt2 == position.salt2;
 	struct replica_state *state = calloc(1, sizeof(*state));
 	ASSERT(state != NULL);
 	memcpy(state->log_id, position.log_id, sizeof(state->log_id));
@@ -142,7 +144,8 @@ bool engine_replica_apply(struct engine_database *replica, const struct log_txn 
 
 static bool open_read_transaction(struct connection *connection, struct error *err)
 {
-	if (sqlite3_exec(connection->db, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) == SQLITE_OK)
+	if (sqlite3_exec(connection->db, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) ==
+	    SQLITE_OK)
 		return true;
 	return policy_sqlite_error(connection->db, sqlite3_extended_errcode(connection->db), err);
 }

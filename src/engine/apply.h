@@ -1,8 +1,9 @@
-/// apply: a replica takes transactions, whole and in order, and is thereby a past state of its primary, byte for byte.
+/// apply: a replica takes transactions, whole and in order, and is thereby a past state of its primary, byte
+/// for byte.
 ///
-/// Each transaction's frames are appended to the replica's own WAL (sqlite_core.h), one frame for each frame of the
-/// history, so that the position after a crash follows from the WAL's length; what the WAL's present life began
-/// with is written down before each checkpoint.
+/// Each transaction's frames are appended to the replica's own WAL (sqlite_core.h), one frame for each frame
+/// of the history, so that the position after a crash follows from the WAL's length; what the WAL's present
+/// life began with is written down before each checkpoint.
 ///
 /// Threads: one applier for a replica; waiting from any thread.
 #ifndef ATOLL_ENGINE_APPLY_H
@@ -20,7 +21,8 @@ struct log_txn;
 const char *engine_replica_log_id(struct engine_database *replica);
 
 /// txn must be the one after the replica's position. On failure the replica must be closed and filled anew.
-MUST_USE bool engine_replica_apply(struct engine_database *replica, const struct log_txn *txn, struct error *err);
+MUST_USE bool engine_replica_apply(struct engine_database *replica, const struct log_txn *txn,
+				   struct error *err);
 
 /// Fills a folder with the primary's present content and position, atomically: data.db appears last.
 /// Writers wait only while the position is fixed, not while pages are copied.

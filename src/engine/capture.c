@@ -15,7 +15,8 @@ struct captured_frame {
 struct capture {
 	uint32_t salt1, salt2;
 	uint32_t first;  // number of the frame after the last commit taken
-	uint32_t commit; // number of the last frame written that carries a commit, 0 = none since the last take
+	uint32_t commit; // number of the last frame written that carries a commit, 0 = none since the last
+			 // take
 	uint32_t count;  // frames held, from `first`
 	uint32_t capacity;
 	bool complete;
@@ -120,8 +121,8 @@ static void saw_write(struct capture *capture, const void *bytes, int size, int6
 		capture->complete = false;
 }
 
-// Keeps the last image of each page, in place. Transactions are mostly a few frames: the search is short, and a
-// large one is searched backwards only among pages that stand twice, which spilling alone makes.
+// Keeps the last image of each page, in place. Transactions are mostly a few frames: the search is short, and
+// a large one is searched backwards only among pages that stand twice, which spilling alone makes.
 static uint32_t drop_earlier_images(struct capture *capture, uint32_t count)
 {
 	uint32_t kept = 0;
@@ -322,12 +323,12 @@ static int shim_unfetch(sqlite3_file *file, sqlite3_int64 offset, void *page)
 	return real_of(file)->pMethods->xUnfetch(real_of(file), offset, page);
 }
 
-#define SHIM_METHODS(write)                                                                         \
-	{                                                                                           \
-		3, shim_close, shim_read, write, shim_truncate, shim_sync, shim_size, shim_lock,    \
-			shim_unlock, shim_check_reserved, shim_control, shim_sector_size,           \
-			shim_characteristics, shim_shm_map, shim_shm_lock, shim_shm_barrier,        \
-			shim_shm_unmap, shim_fetch, shim_unfetch                                    \
+#define SHIM_METHODS(write)                                                                                  \
+	{                                                                                                    \
+		3, shim_close, shim_read, write, shim_truncate, shim_sync, shim_size, shim_lock,             \
+			shim_unlock, shim_check_reserved, shim_control, shim_sector_size,                    \
+			shim_characteristics, shim_shm_map, shim_shm_lock, shim_shm_barrier, shim_shm_unmap, \
+			shim_fetch, shim_unfetch                                                             \
 	}
 static const sqlite3_io_methods plain_methods = SHIM_METHODS(shim_write);
 static const sqlite3_io_methods wal_methods = SHIM_METHODS(shim_write_wal);

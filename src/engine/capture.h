@@ -1,9 +1,9 @@
 /// capture: the frames of the transaction being written, seen by a VFS shim as SQLite writes its WAL.
 ///
-/// The shim ("atoll") passes every call through to the platform's own VFS. For a database file that a capture was
-/// attached to, it copies each frame written to the WAL. Frames are keyed by their number: a spilling transaction
-/// writes frames again, and the later image replaces the earlier. Nothing is emitted from a write: only
-/// capture_take, called after SQLite said that the commit succeeded, makes a transaction of it.
+/// The shim ("atoll") passes every call through to the platform's own VFS. For a database file that a capture
+/// was attached to, it copies each frame written to the WAL. Frames are keyed by their number: a spilling
+/// transaction writes frames again, and the later image replaces the earlier. Nothing is emitted from a
+/// write: only capture_take, called after SQLite said that the commit succeeded, makes a transaction of it.
 ///
 /// Threads: one writer at a time (the lane); the shim itself has no state of its own.
 #ifndef ATOLL_ENGINE_CAPTURE_H
@@ -28,9 +28,9 @@ void capture_destroy(struct capture *capture);
 /// Makes the connection's writes to the WAL of `main` go through the capture. Before its first statement.
 MUST_USE bool capture_attach(struct capture *capture, sqlite3 *db, struct error *err);
 
-/// The transaction that was just committed: false when nothing was written since the last take or drop. Memory stays
-/// the capture's until the next write. A page written twice comes once.
-/// *out_complete false: what was written cannot be told from the calls seen (read it from the WAL file instead).
+/// The transaction that was just committed: false when nothing was written since the last take or drop.
+/// Memory stays the capture's until the next write. A page written twice comes once. *out_complete false:
+/// what was written cannot be told from the calls seen (read it from the WAL file instead).
 bool capture_take(struct capture *capture, struct log_txn *out, bool *out_complete);
 
 /// Forgets what was written since the last take: the transaction was rolled back.

@@ -1,6 +1,7 @@
-// Only the database's own flusher checkpoints. The order is the proof: the history is sealed and synced before SQLite
-// may move pages, since a fully moved WAL is reset by the next writer, and what stood in it is then only in the
-// history. SQLite itself syncs the WAL before it moves pages (synchronous=NORMAL), so nothing moves that is not durable.
+// Only the database's own flusher checkpoints. The order is the proof: the history is sealed and synced
+// before SQLite may move pages, since a fully moved WAL is reset by the next writer, and what stood in it is
+// then only in the history. SQLite itself syncs the WAL before it moves pages (synchronous=NORMAL), so
+// nothing moves that is not durable.
 
 #include "base/clock.h"
 #include "base/trace.h"
@@ -34,17 +35,19 @@ static void run_and_report(struct engine_database *db)
 {
 	struct error err;
 	if (!run_checkpoint(db, SQLITE_CHECKPOINT_PASSIVE, &err))
-		trace_warn("database.checkpoint_failed", "path", db->path, "error", err.message, "detail", err.detail);
+		trace_warn("database.checkpoint_failed", "path", db->path, "error", err.message, "detail",
+			   err.detail);
 	db->checkpoint_frames = capture_wal_frames(db->capture);
 }
 
 void checkpoint_if_due(struct engine_database *db)
 {
-	// A WAL that readers keep from being reset grows; it is tried again only after another stretch of frames.
+	// A WAL that readers keep from being reset grows; it is tried again only after another stretch of
+	// frames.
 	uint32_t frames = capture_wal_frames(db->capture);
 	if (frames < db->checkpoint_frames)
 		db->checkpoint_frames = 0;
-	if (frames < db->checkpoint_frames + CHECKPOINT_FRAMES)
+	if (frames < db->checkpoint_frames + CHECKPOINT_FRAMES || atomic_load(&db->discarded))
 		return;
 	struct error err;
 	if (db->role == ENGINE_REPLICA) {

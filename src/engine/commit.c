@@ -30,7 +30,8 @@ static bool publish(struct engine_database *db, struct error *err)
 {
 	bool ok = append_captured(db, err);
 	if (!ok) {
-		// The commit stands in the file, though nobody is told so; the WAL still has it for the history.
+		// The commit stands in the file, though nobody is told so; the WAL still has it for the
+		// history.
 		atomic_store(&db->log_behind, true);
 		error_context(err, "the write is not acknowledged: the database's history cannot be written");
 	}
@@ -38,8 +39,8 @@ static bool publish(struct engine_database *db, struct error *err)
 	return ok;
 }
 
-// A commit that failed may have written its frames already; SQLite does not count them and will write over them.
-// A constraint (OR FAIL) is the one failure that commits what came before it.
+// A commit that failed may have written its frames already; SQLite does not count them and will write over
+// them. A constraint (OR FAIL) is the one failure that commits what came before it.
 static bool has_committed(const struct connection *connection)
 {
 	int rc = connection->last_rc & 0xff;

@@ -45,8 +45,9 @@ static bool configure(struct connection *connection, struct error *err)
 	sqlite3_progress_handler(db, PROGRESS_OPS, on_progress, connection);
 	if (database->capture && !capture_attach(database->capture, db, err))
 		return false;
-	const char *pragmas = "PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-4000;"
-			      "PRAGMA foreign_keys=OFF;";
+	const char *pragmas =
+		"PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-4000;"
+		"PRAGMA foreign_keys=OFF;";
 	if (sqlite3_exec(db, pragmas, NULL, NULL, NULL) != SQLITE_OK ||
 	    sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) != SQLITE_OK) {
 		policy_sqlite_error(db, sqlite3_extended_errcode(db), err);
@@ -140,7 +141,8 @@ static bool compile(struct connection *connection, struct cached_statement *cach
 	connection->seen.vacuum = cached->policy.is_vacuum;
 	connection->stop = STOP_NONE;
 	connection->deadline_ns = 0;
-	if (sqlite3_prepare_v3(connection->db, text, -1, SQLITE_PREPARE_PERSISTENT, &cached->stmt, &tail) != SQLITE_OK)
+	if (sqlite3_prepare_v3(connection->db, text, -1, SQLITE_PREPARE_PERSISTENT, &cached->stmt, &tail) !=
+	    SQLITE_OK)
 		return policy_prepare_error(connection->db, cached->sql, err);
 	if (!cached->stmt)
 		return error_set(err, ERR_SQL_NO_STATEMENT, "SQL string does not contain any statement");
@@ -167,10 +169,12 @@ bool connection_prepare(struct connection *connection, const char *sql, size_t s
 			oldest = cached;
 	}
 	if (sql_size > connection->database->limits.sql_bytes_max && !connection->own)
-		return error_set(err, ERR_SQL_TOO_LONG, "SQL text has %zu bytes; the limit sql-length-max is %zu",
-				 sql_size, connection->database->limits.sql_bytes_max);
+		return error_set(err, ERR_SQL_TOO_LONG,
+				 "SQL text has %zu bytes; the limit sql-length-max is %zu", sql_size,
+				 connection->database->limits.sql_bytes_max);
 	if (memchr(sql, '\0', sql_size))
-		return error_set(err, ERR_SQL_PARSE, "SQL string could not be parsed: it holds a NUL character");
+		return error_set(err, ERR_SQL_PARSE,
+				 "SQL string could not be parsed: it holds a NUL character");
 	forget_statement(oldest);
 	oldest->sql = strndup(sql, sql_size);
 	ASSERT(oldest->sql != NULL);
@@ -198,7 +202,8 @@ static int bind_value(sqlite3_stmt *stmt, int at, const struct value *value)
 		return sqlite3_bind_text64(stmt, at, value->bytes, value->size, SQLITE_STATIC, SQLITE_UTF8);
 	case VALUE_BLOB:
 		// A NULL pointer would bind NULL instead of the empty blob.
-		return sqlite3_bind_blob64(stmt, at, value->size ? value->bytes : "", value->size, SQLITE_STATIC);
+		return sqlite3_bind_blob64(stmt, at, value->size ? value->bytes : "", value->size,
+					   SQLITE_STATIC);
 	}
 	return SQLITE_MISUSE;
 }
@@ -219,12 +224,14 @@ static const struct value *find_named(const struct statement *statement, const c
 bool connection_bind(struct cached_statement *cached, const struct statement *statement, struct error *err)
 {
 	if (statement->arg_count > 0 && statement->named_arg_count > 0)
-		return error_set(err, ERR_ARGS_BOTH, "Specifying both positional and named arguments is not supported");
+		return error_set(err, ERR_ARGS_BOTH,
+				 "Specifying both positional and named arguments is not supported");
 	size_t given = statement->arg_count + statement->named_arg_count;
 	if (given > (size_t)cached->param_count)
-		return error_set(err, ERR_ARGS_INVALID,
-				 "Arguments do not match SQL parameters: too many parameters, expected %d found %zu",
-				 cached->param_count, given);
+		return error_set(
+			err, ERR_ARGS_INVALID,
+			"Arguments do not match SQL parameters: too many parameters, expected %d found %zu",
+			cached->param_count, given);
 	// EXPLAIN shows the program without running it: it needs no values.
 	bool explain = cached->param_count > 0 && sqlite3_stmt_isexplain(cached->stmt) != 0;
 	for (int i = 1; i <= cached->param_count; i++) {
@@ -240,10 +247,12 @@ bool connection_bind(struct cached_statement *cached, const struct statement *st
 		if (!value) {
 			name = sqlite3_bind_parameter_name(cached->stmt, i);
 			return name ? error_set(err, ERR_ARGS_INVALID,
-						"Arguments do not match SQL parameters: value for parameter %s not found",
+						"Arguments do not match SQL parameters: value for parameter "
+						"%s not found",
 						name)
 				    : error_set(err, ERR_ARGS_INVALID,
-						"Arguments do not match SQL parameters: value for parameter %d not found",
+						"Arguments do not match SQL parameters: value for parameter "
+						"%d not found",
 						i);
 		}
 		int rc = bind_value(cached->stmt, i, value);
@@ -306,9 +315,10 @@ static bool stopped(struct connection *connection, int rc, struct error *err)
 	case STOP_STOLEN:
 		return error_set(err, ERR_TRANSACTION_TIMEOUT, "Transaction timed out");
 	case STOP_DEADLINE:
-		return error_set(err, ERR_STATEMENT_TIMEOUT,
-				 "statement was stopped: it ran longer than the limit statement-timeout of %lld ms",
-				 (long long)limits->statement_ms_max);
+		return error_set(
+			err, ERR_STATEMENT_TIMEOUT,
+			"statement was stopped: it ran longer than the limit statement-timeout of %lld ms",
+			(long long)limits->statement_ms_max);
 	case STOP_BUDGET:
 		return error_set(err, ERR_TIMEOUT, "statement exceeds the budget of a quick one");
 	case STOP_CANCELLED:
@@ -318,8 +328,8 @@ static bool stopped(struct connection *connection, int rc, struct error *err)
 	return policy_sqlite_error(connection->db, rc, err);
 }
 
-static bool step_rows(struct connection *connection, struct cached_statement *cached, struct result_sink *sink,
-		      uint64_t *out_rows, struct error *err)
+static bool step_rows(struct connection *connection, struct cached_statement *cached,
+		      struct result_sink *sink, uint64_t *out_rows, struct error *err)
 {
 	sqlite3_stmt *stmt = cached->stmt;
 	int rc = sqlite3_step(stmt);
@@ -360,7 +370,8 @@ bool connection_run(struct connection *connection, struct cached_statement *cach
 	int64_t began = clock_monotonic_ns();
 	sqlite3_int64 changes_before = cached->writes ? sqlite3_total_changes64(db) : 0;
 	connection->stop = STOP_NONE;
-	int64_t allowed_ms = connection->budget ? QUICK_BUDGET_MS : connection->database->limits.statement_ms_max;
+	int64_t allowed_ms =
+		connection->budget ? QUICK_BUDGET_MS : connection->database->limits.statement_ms_max;
 	connection->deadline_ns = connection->own ? 0 : began + allowed_ms * 1000000;
 	uint64_t rows = 0;
 	bool ok = step_rows(connection, cached, sink, &rows, err);
@@ -371,7 +382,8 @@ bool connection_run(struct connection *connection, struct cached_statement *cach
 		.affected_row_count = counts ? (uint64_t)sqlite3_changes64(db) : 0,
 		.has_last_insert_rowid = cached->policy.is_insert,
 		.last_insert_rowid = cached->policy.is_insert ? sqlite3_last_insert_rowid(db) : 0,
-		.rows_read = rows + (uint64_t)sqlite3_stmt_status(cached->stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1),
+		.rows_read = rows +
+			     (uint64_t)sqlite3_stmt_status(cached->stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1),
 		.rows_written = cached->writes ? (uint64_t)(sqlite3_total_changes64(db) - changes_before) : 0,
 		.duration_ms = (double)(clock_monotonic_ns() - began) / 1e6,
 	};

@@ -1,7 +1,7 @@
 /// connection: one SQLite connection with its cache of prepared statements. Private to the engine.
 ///
-/// A connection is used by one thread at a time: whoever took it from the pool, under its mutex. Another thread may
-/// only set `cancel` or `stolen`, which the progress handler sees.
+/// A connection is used by one thread at a time: whoever took it from the pool, under its mutex. Another
+/// thread may only set `cancel` or `stolen`, which the progress handler sees.
 #ifndef ATOLL_ENGINE_CONNECTION_H
 #define ATOLL_ENGINE_CONNECTION_H
 
@@ -48,10 +48,10 @@ struct connection {
 	bool budget;          // set by the quick path around a run: stop soon
 	enum stop_reason stop;
 	bool holds_lane;
-	bool in_commit;  // between SQLite's commit hook and publication
-	int last_rc;     // what the last statement ended with, its commit included
-	bool own;        // Atoll's own SQL: no policy
-	bool has_state;  // a pragma was set: not plain any more
+	bool in_commit; // between SQLite's commit hook and publication
+	int last_rc;    // what the last statement ended with, its commit included
+	bool own;       // Atoll's own SQL: no policy
+	bool has_state; // a pragma was set: not plain any more
 	uint64_t tick;
 	struct cached_statement cache[STATEMENT_SETS][STATEMENT_WAYS];
 };
@@ -60,7 +60,8 @@ MUST_USE bool connection_open(struct engine_database *database, bool own, struct
 			      struct error *err);
 void connection_close(struct connection *connection);
 
-/// A reset, unbound statement from the cache. Checks kind and form; a text with more than one statement has `many`.
+/// A reset, unbound statement from the cache. Checks kind and form; a text with more than one statement has
+/// `many`.
 MUST_USE bool connection_prepare(struct connection *connection, const char *sql, size_t sql_size,
 				 struct cached_statement **out, struct error *err);
 
@@ -68,8 +69,8 @@ MUST_USE bool connection_prepare(struct connection *connection, const char *sql,
 MUST_USE bool connection_bind(struct cached_statement *cached, const struct statement *statement,
 			      struct error *err);
 
-/// Steps to the end, rows into the sink (may be NULL), then resets. Fills counters of *out. A long text is not kept:
-/// `cached` must not be used afterwards.
+/// Steps to the end, rows into the sink (may be NULL), then resets. Fills counters of *out. A long text is
+/// not kept: `cached` must not be used afterwards.
 MUST_USE bool connection_run(struct connection *connection, struct cached_statement *cached,
 			     struct result_sink *sink, struct statement_result *out, struct error *err);
 

@@ -34,10 +34,12 @@ static bool write_empty_file(const char *path, struct error *err)
 	sqlite3 *db = NULL;
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 	bool ok = sqlite3_open_v2(path, &db, flags, NULL) == SQLITE_OK &&
-		  sqlite3_exec(db, "PRAGMA page_size=4096; PRAGMA journal_mode=WAL;", NULL, NULL, NULL) == SQLITE_OK;
+		  sqlite3_exec(db, "PRAGMA page_size=4096; PRAGMA journal_mode=WAL;", NULL, NULL, NULL) ==
+			  SQLITE_OK;
 	if (!ok) {
 		int code = sqlite3_errcode(db) & 0xff;
-		error_set(err, code == SQLITE_FULL ? ERR_FULL : ERR_IO, "the database file cannot be created");
+		error_set(err, code == SQLITE_FULL ? ERR_FULL : ERR_IO,
+			  "the database file cannot be created");
 		error_detail(err, "%s: %s", path, sqlite3_errmsg(db));
 	}
 	sqlite3_close(db);
@@ -119,8 +121,8 @@ static bool open_primary(struct engine_database *db, const struct engine_options
 // What recovery found in the WAL becomes durable before anybody is answered.
 static bool sync_recovered(struct engine_database *db, struct error *err)
 {
-	if (!disk_open(db->wal_path, O_RDWR | O_CREAT, &db->flush.wal_fd, err) || !disk_sync(db->flush.wal_fd, err) ||
-	    !disk_sync_folder(db->folder, err))
+	if (!disk_open(db->wal_path, O_RDWR | O_CREAT, &db->flush.wal_fd, err) ||
+	    !disk_sync(db->flush.wal_fd, err) || !disk_sync_folder(db->folder, err))
 		return false;
 	atomic_store(&db->durable, atomic_load(&db->committed));
 	if (db->log)
@@ -158,7 +160,8 @@ static void free_database(struct engine_database *db)
 	free(db);
 }
 
-bool engine_database_open(const struct engine_options *options, struct engine_database **out, struct error *err)
+bool engine_database_open(const struct engine_options *options, struct engine_database **out,
+			  struct error *err)
 {
 	struct engine_database *db = calloc(1, sizeof(*db));
 	ASSERT(db != NULL);
@@ -191,6 +194,12 @@ void engine_database_retire(struct engine_database *db)
 	lane_retire(db);
 }
 
+void engine_database_discard(struct engine_database *db)
+{
+	atomic_store(&db->discarded, true);
+	engine_database_retire(db);
+}
+
 void engine_database_close(struct engine_database *db)
 {
 	if (!db)
@@ -198,11 +207,11 @@ void engine_database_close(struct engine_database *db)
 	engine_database_retire(db);
 	flush_drain(db);
 	struct error err;
-	if (!flush_has_failed(db)) {
+	if (!flush_has_failed(db) && !atomic_load(&db->discarded)) {
 		pool_close(db);
 		if (!checkpoint_all(db, &err))
-			trace_warn("database.checkpoint_failed", "path", db->path, "error", err.message, "detail",
-				   err.detail);
+			trace_warn("database.checkpoint_failed", "path", db->path, "error", err.message,
+				   "detail", err.detail);
 	}
 	free_database(db);
 }

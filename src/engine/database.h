@@ -1,8 +1,8 @@
 /// database: one SQLite file that this process owns: an instance of a logical database.
 ///
-/// A primary has a history (log) into which each commit is captured; a replica takes transactions from a history
-/// (engine/apply.h) and is never written otherwise. Writers pass the lane one at a time; commits are made durable
-/// together by the flusher; only the database itself checkpoints.
+/// A primary has a history (log) into which each commit is captured; a replica takes transactions from a
+/// history (engine/apply.h) and is never written otherwise. Writers pass the lane one at a time; commits are
+/// made durable together by the flusher; only the database itself checkpoints.
 ///
 /// Life:    engine_database_create (once) → engine_database_open → … → engine_database_close.
 /// Threads: any. Numbers: applied or committed ≥ durable; see engine_database_committed.
@@ -46,6 +46,8 @@ MUST_USE bool engine_database_open(const struct engine_options *options, struct 
 				   struct error *err);
 /// Stops taking work: statements under way are interrupted, waiting writers are sent away (ERR_SHUTDOWN).
 void engine_database_retire(struct engine_database *db);
+/// Its files are being removed: closing neither checkpoints nor writes anything more.
+void engine_database_discard(struct engine_database *db);
 /// Checkpoints and closes. All streams must be closed. NULL is fine.
 void engine_database_close(struct engine_database *db);
 
@@ -55,7 +57,8 @@ uint64_t engine_database_committed(struct engine_database *db);
 uint64_t engine_database_durable(struct engine_database *db);
 uint64_t engine_database_size_bytes(struct engine_database *db);
 
-/// Waits until frame_no is durable (primary) or applied (replica). Fails: ERR_IO, ERR_FULL (never will be), ERR_TIMEOUT.
+/// Waits until frame_no is durable (primary) or applied (replica). Fails: ERR_IO, ERR_FULL (never will be),
+/// ERR_TIMEOUT.
 MUST_USE bool engine_database_settle(struct engine_database *db, uint64_t frame_no, int64_t deadline_ms,
 				     struct error *err);
 

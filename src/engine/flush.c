@@ -1,7 +1,8 @@
-// Group commit: SQLite does not sync on commit; one fdatasync of the WAL makes durable all commits since the last.
+// Group commit: SQLite does not sync on commit; one fdatasync of the WAL makes durable all commits since the
+// last.
 //
-// The flusher is a task that runs while there is something to do. Each round ends the shared transaction, syncs, moves
-// `durable`, and lets everyone go who waited for a frame_no up to it.
+// The flusher is a task that runs while there is something to do. Each round ends the shared transaction,
+// syncs, moves `durable`, and lets everyone go who waited for a frame_no up to it.
 
 #include <stddef.h>
 
@@ -59,7 +60,8 @@ static void catch_up_if_behind(struct engine_database *db)
 	if (!atomic_load(&db->log_behind) || !lane_try(db))
 		return;
 	if (!database_catch_up_log(db, &err))
-		trace_warn("database.history_behind", "path", db->path, "error", err.message, "detail", err.detail);
+		trace_warn("database.history_behind", "path", db->path, "error", err.message, "detail",
+			   err.detail);
 	lane_release(db);
 }
 
@@ -89,15 +91,16 @@ static void flush_round(struct engine_database *db)
 
 enum after_round { FLUSH_AGAIN, FLUSH_LATER, FLUSH_REST };
 
-// Decided under the mutex, so that whoever adds work sees either a running flusher or none. After FLUSH_REST the
-// database may be gone.
+// Decided under the mutex, so that whoever adds work sees either a running flusher or none. After FLUSH_REST
+// the database may be gone.
 static enum after_round after_round(struct engine_database *db)
 {
 	struct flush *flush = &db->flush;
 	enum after_round next = FLUSH_REST;
 	pthread_mutex_lock(&flush->mutex);
 	bool behind = atomic_load(&db->log_behind) && !workers_stopping(db->workers) && !flush->closing;
-	if (!flush->failed && (atomic_load(&db->committed) > atomic_load(&db->durable) || atomic_load(&db->group.open)))
+	if (!flush->failed &&
+	    (atomic_load(&db->committed) > atomic_load(&db->durable) || atomic_load(&db->group.open)))
 		next = FLUSH_AGAIN;
 	else if (behind)
 		next = FLUSH_LATER;
@@ -181,7 +184,8 @@ bool flush_has_failed(struct engine_database *db)
 	return failed;
 }
 
-bool engine_database_settle(struct engine_database *db, uint64_t frame_no, int64_t deadline_ms, struct error *err)
+bool engine_database_settle(struct engine_database *db, uint64_t frame_no, int64_t deadline_ms,
+			    struct error *err)
 {
 	if (frame_no <= atomic_load(&db->durable))
 		return true;
@@ -197,7 +201,8 @@ bool engine_database_settle(struct engine_database *db, uint64_t frame_no, int64
 	if (durable)
 		return true;
 	if (failed)
-		return error_set(err, ERR_IO, "the disk refused to make the write durable: it is not acknowledged");
+		return error_set(err, ERR_IO,
+				 "the disk refused to make the write durable: it is not acknowledged");
 	if (db->role == ENGINE_REPLICA)
 		return error_set(err, ERR_TIMEOUT, "the replica has not caught up with its primary in time");
 	return error_set(err, ERR_TIMEOUT, "the disk did not make the write durable in time");

@@ -1,6 +1,7 @@
 /// internal: what the files of the engine share about a database. Not for other modules.
 ///
-/// Lock order: group.mutex → lane.mutex, commit_mutex → flush.mutex, pool.mutex. A connection's own mutex is taken before all of them.
+/// Lock order: group.mutex → lane.mutex, commit_mutex → flush.mutex, pool.mutex. A connection's own mutex is
+/// taken before all of them.
 #ifndef ATOLL_ENGINE_INTERNAL_H
 #define ATOLL_ENGINE_INTERNAL_H
 
@@ -23,7 +24,8 @@ struct lane {
 	pthread_mutex_t mutex;
 	// guarded by mutex
 	bool held;
-	struct connection *holder; // a client's connection, which may be sent away; NULL for the engine's own uses
+	struct connection
+		*holder; // a client's connection, which may be sent away; NULL for the engine's own uses
 	int64_t since_ms;
 	struct lane_waiter *first;
 	struct lane_waiter **end;
@@ -81,8 +83,8 @@ struct engine_database {
 	struct flush flush;
 	struct pool pool;
 
-	/// Held from SQLite's commit to the publication of its frame_no: whoever read meanwhile waits for it to know
-	/// what it has seen.
+	/// Held from SQLite's commit to the publication of its frame_no: whoever read meanwhile waits for it
+	/// to know what it has seen.
 	pthread_mutex_t commit_mutex;
 	_Atomic(uint64_t) commits_begun;
 	_Atomic(uint64_t) commits_ended;
@@ -91,7 +93,9 @@ struct engine_database {
 	_Atomic(uint64_t) schema_epoch; // moves with every DDL statement
 	_Atomic(bool) log_behind;       // a commit could not be appended: catch up from the WAL first
 
-	uint32_t checkpoint_frames; // WAL frames when the last checkpoint ended; the flusher's (replica: applier's) own
+	_Atomic(bool) discarded;
+	uint32_t checkpoint_frames; // WAL frames when the last checkpoint ended; the flusher's (replica:
+				    // applier's) own
 
 	// replica only, of the applier
 	struct replica_state *replica;
@@ -104,7 +108,8 @@ bool database_catch_up_log(struct engine_database *db, struct error *err); // la
 /// From SQLite's commit hook, by the lane's holder.
 void database_begin_commit(struct connection *connection);
 /// After a statement of the lane's holder: publishes what it committed, or forgets what it rolled back.
-/// False: it is committed in the file but the history could not take it (ERR_FULL, ERR_IO); not to be acknowledged.
+/// False: it is committed in the file but the history could not take it (ERR_FULL, ERR_IO); not to be
+/// acknowledged.
 MUST_USE bool database_end_commit(struct connection *connection, struct error *err);
 /// The frame_no that a read that has just ended may have seen.
 uint64_t database_seen(struct engine_database *db);

@@ -79,8 +79,8 @@ void lane_release(struct engine_database *db)
 	pthread_mutex_unlock(&lane->mutex);
 }
 
-// The holder's transaction is rolled back by whoever waits first. A holder that is inside a statement is stopped by
-// its progress handler and cleans up itself: its mutex is free only then.
+// The holder's transaction is rolled back by whoever waits first. A holder that is inside a statement is
+// stopped by its progress handler and cleans up itself: its mutex is free only then.
 static void send_holder_away(struct engine_database *db, struct connection *holder)
 {
 	pthread_mutex_lock(&holder->mutex);
@@ -138,7 +138,8 @@ static void wait_for_turn(struct engine_database *db, struct lane_waiter *self, 
 	}
 }
 
-bool lane_acquire(struct engine_database *db, struct connection *holder, int64_t deadline_ms, struct error *err)
+bool lane_acquire(struct engine_database *db, struct connection *holder, int64_t deadline_ms,
+		  struct error *err)
 {
 	struct lane *lane = &db->lane;
 	pthread_mutex_lock(&lane->mutex);
@@ -167,7 +168,8 @@ bool lane_acquire(struct engine_database *db, struct connection *holder, int64_t
 	if (retired)
 		return error_set(err, ERR_SHUTDOWN, "the database is being closed");
 	return error_set(err, ERR_TRANSACTION_BUSY,
-			 "Server cannot handle additional transactions: waited %lld ms for other writers (limit write-wait)",
+			 "Server cannot handle additional transactions: waited %lld ms for other writers "
+			 "(limit write-wait)",
 			 (long long)db->limits.lane_wait_ms_max);
 }
 

@@ -1,4 +1,5 @@
-/// limits: what one session or statement may take. All are settings, named in docs/limits.md and in the errors they cause.
+/// limits: what one session or statement may take. All are settings, named in docs/limits.md and in the
+/// errors they cause.
 #ifndef ATOLL_ENGINE_LIMITS_H
 #define ATOLL_ENGINE_LIMITS_H
 

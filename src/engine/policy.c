@@ -6,7 +6,15 @@
 
 // -- tokens -------------------------------------------------------------------------------------------
 
-enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_QUOTED, TOKEN_SEMICOLON, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_OTHER };
+enum token_kind {
+	TOKEN_END,
+	TOKEN_WORD,
+	TOKEN_QUOTED,
+	TOKEN_SEMICOLON,
+	TOKEN_OPEN,
+	TOKEN_CLOSE,
+	TOKEN_OTHER
+};
 
 struct tokens {
 	const char *at;
@@ -70,7 +78,10 @@ static enum token_kind next_token(struct tokens *t)
 		kind = TOKEN_QUOTED;
 	} else {
 		char c = *t->at++;
-		kind = c == ';' ? TOKEN_SEMICOLON : c == '(' ? TOKEN_OPEN : c == ')' ? TOKEN_CLOSE : TOKEN_OTHER;
+		kind = c == ';'   ? TOKEN_SEMICOLON
+		       : c == '(' ? TOKEN_OPEN
+		       : c == ')' ? TOKEN_CLOSE
+				  : TOKEN_OTHER;
 	}
 	t->size = (size_t)(t->at - t->token);
 	return kind;
@@ -141,7 +152,8 @@ size_t policy_first_statement(const char *sql, size_t size)
 static bool unsupported(const char *sql, size_t size, struct error *err)
 {
 	int shown = (int)(size < 80 ? size : 80);
-	return error_set(err, ERR_SQL_PARSE, "SQL string could not be parsed: unsupported statement: %.*s", shown, sql);
+	return error_set(err, ERR_SQL_PARSE, "SQL string could not be parsed: unsupported statement: %.*s",
+			 shown, sql);
 }
 
 static bool in_list(const char *const *list, const char *word, size_t size)
@@ -157,28 +169,65 @@ enum pragma_class { PRAGMA_REFUSED, PRAGMA_READ, PRAGMA_WRITE };
 
 static enum pragma_class pragma_class(const char *name, size_t size, bool has_argument)
 {
-	static const char *const read[] = {"table_list", "index_list", "table_info", "table_xinfo", "index_info",
-					   "index_xinfo", "pragma_list", "compile_options", "database_list",
-					   "function_list", "module_list", "encoding", NULL};
-	static const char *const write[] = {"foreign_keys", "defer_foreign_keys", "foreign_key_list",
-					    "foreign_key_check", "collation_list", "data_version", "freelist_count",
-					    "integrity_check", "quick_check", "legacy_file_format", "page_count",
-					    "stats", "user_version", NULL};
-	static const char *const shown[] = {
-		"analysis_limit", "application_id", "auto_vacuum", "automatic_index", "busy_timeout", "cache_size",
-		"cache_spill", "cell_size_check", "checkpoint_fullfsync", "fullfsync", "hard_heap_limit",
-		"journal_mode", "journal_size_limit", "legacy_alter_table", "locking_mode", "max_page_count",
-		"mmap_size", "page_size", "query_only", "read_uncommitted", "recursive_triggers",
-		"reverse_unordered_selects", "secure_delete", "soft_heap_limit", "synchronous", "temp_store", "threads",
-		"trusted_schema", "wal_autocheckpoint", NULL};
+	static const char *const read[] = {"table_list",
+					   "index_list",
+					   "table_info",
+					   "table_xinfo",
+					   "index_info",
+					   "index_xinfo",
+					   "pragma_list",
+					   "compile_options",
+					   "database_list",
+					   "function_list",
+					   "module_list",
+					   "encoding",
+					   NULL};
+	static const char *const write[] = {"foreign_keys",     "defer_foreign_keys",
+					    "foreign_key_list", "foreign_key_check",
+					    "collation_list",   "data_version",
+					    "freelist_count",   "integrity_check",
+					    "quick_check",      "legacy_file_format",
+					    "page_count",       "stats",
+					    "user_version",     NULL};
+	static const char *const shown[] = {"analysis_limit",
+					    "application_id",
+					    "auto_vacuum",
+					    "automatic_index",
+					    "busy_timeout",
+					    "cache_size",
+					    "cache_spill",
+					    "cell_size_check",
+					    "checkpoint_fullfsync",
+					    "fullfsync",
+					    "hard_heap_limit",
+					    "journal_mode",
+					    "journal_size_limit",
+					    "legacy_alter_table",
+					    "locking_mode",
+					    "max_page_count",
+					    "mmap_size",
+					    "page_size",
+					    "query_only",
+					    "read_uncommitted",
+					    "recursive_triggers",
+					    "reverse_unordered_selects",
+					    "secure_delete",
+					    "soft_heap_limit",
+					    "synchronous",
+					    "temp_store",
+					    "threads",
+					    "trusted_schema",
+					    "wal_autocheckpoint",
+					    NULL};
 	// These look only at the database file: a replica answers them as well as the primary.
-	static const char *const harmless[] = {"foreign_key_list", "foreign_key_check", "collation_list",
-					       "freelist_count", "integrity_check", "quick_check", "page_count", NULL};
+	static const char *const harmless[] = {
+		"foreign_key_list", "foreign_key_check", "collation_list", "freelist_count",
+		"integrity_check",  "quick_check",       "page_count",     NULL};
 	static const char *const state[] = {"data_version", "user_version", "foreign_keys", NULL};
 	if (in_list(read, name, size) || in_list(harmless, name, size))
 		return PRAGMA_READ;
-	if (!has_argument &&
-	    (in_list(shown, name, size) || in_list(state, name, size) || in_list((const char *[]){"schema_version", NULL}, name, size)))
+	if (!has_argument && (in_list(shown, name, size) || in_list(state, name, size) ||
+			      in_list((const char *[]){"schema_version", NULL}, name, size)))
 		return PRAGMA_READ;
 	return in_list(write, name, size) ? PRAGMA_WRITE : PRAGMA_REFUSED;
 }
@@ -221,8 +270,8 @@ static void classify_begin(struct tokens *t, struct policy_statement *out)
 		out->run_sql = "BEGIN";
 }
 
-static bool classify_create_or_drop(struct tokens *t, const char *sql, size_t size, struct policy_statement *out,
-				    struct error *err)
+static bool classify_create_or_drop(struct tokens *t, const char *sql, size_t size,
+				    struct policy_statement *out, struct error *err)
 {
 	next_token(t);
 	if (token_is(t, "temp") || token_is(t, "temporary"))
@@ -257,12 +306,14 @@ bool policy_classify(const char *sql, size_t size, struct policy_statement *out,
 		const char *word;
 		enum statement_kind kind;
 	} verbs[] = {
-		{"select", STATEMENT_READ},       {"insert", STATEMENT_WRITE},	{"update", STATEMENT_WRITE},
-		{"delete", STATEMENT_WRITE},      {"replace", STATEMENT_WRITE},	{"values", STATEMENT_READ},
-		{"explain", STATEMENT_READ},      {"commit", STATEMENT_COMMIT},	{"end", STATEMENT_COMMIT},
-		{"rollback", STATEMENT_ROLLBACK}, {"savepoint", STATEMENT_SAVEPOINT},
-		{"release", STATEMENT_RELEASE},   {"alter", STATEMENT_DDL},	{"reindex", STATEMENT_DDL},
-		{"analyze", STATEMENT_DDL},       {"vacuum", STATEMENT_DDL},
+		{"select", STATEMENT_READ},         {"insert", STATEMENT_WRITE},
+		{"update", STATEMENT_WRITE},        {"delete", STATEMENT_WRITE},
+		{"replace", STATEMENT_WRITE},       {"values", STATEMENT_READ},
+		{"explain", STATEMENT_READ},        {"commit", STATEMENT_COMMIT},
+		{"end", STATEMENT_COMMIT},          {"rollback", STATEMENT_ROLLBACK},
+		{"savepoint", STATEMENT_SAVEPOINT}, {"release", STATEMENT_RELEASE},
+		{"alter", STATEMENT_DDL},           {"reindex", STATEMENT_DDL},
+		{"analyze", STATEMENT_DDL},         {"vacuum", STATEMENT_DDL},
 	};
 	struct tokens t = tokens_of(sql, size);
 	enum token_kind kind;
@@ -310,7 +361,8 @@ static bool is_forbidden_table(const char *name)
 
 static bool is_forbidden_function(const char *name)
 {
-	static const char *const names[] = {"load_extension", "fts3_tokenizer", "writefile", "readfile", "edit", NULL};
+	static const char *const names[] = {"load_extension", "fts3_tokenizer", "writefile",
+					    "readfile",       "edit",           NULL};
 	return in_list(names, name, strlen(name));
 }
 
@@ -349,8 +401,9 @@ int policy_authorize(void *context, int action, const char *a, const char *b, co
 	case SQLITE_DROP_TEMP_VIEW:
 		return SQLITE_DENY;
 	case SQLITE_CREATE_VTABLE:
-		return b && in_list((const char *[]){"sqlite_dbpage", "dbstat", NULL}, b, strlen(b)) ? SQLITE_DENY
-												   : SQLITE_OK;
+		return b && in_list((const char *[]){"sqlite_dbpage", "dbstat", NULL}, b, strlen(b))
+			       ? SQLITE_DENY
+			       : SQLITE_OK;
 	default:
 		return SQLITE_OK;
 	}
@@ -388,7 +441,8 @@ bool policy_prepare_error(sqlite3 *db, const char *sql, struct error *err)
 		int line;
 		int column;
 		line_and_column(sql, offset >= 0 ? offset : (int)strlen(sql), &line, &column);
-		return error_set(err, ERR_SQL_PARSE, "SQL string could not be parsed: syntax error around L%d:%d: %s", line,
+		return error_set(err, ERR_SQL_PARSE,
+				 "SQL string could not be parsed: syntax error around L%d:%d: %s", line,
 				 column, message);
 	}
 	if (code == SQLITE_ERROR && offset >= 0)

@@ -1,7 +1,8 @@
 /// policy: what SQL a client may run, and what kind of statement a text is (spec/hrana.md §10).
 ///
-/// Two walls: a classifier that reads the text's tokens (kind, refused kinds, statement boundaries), and SQLite's
-/// authorizer, which sees what a statement really does when it is compiled. The classifier alone is no boundary.
+/// Two walls: a classifier that reads the text's tokens (kind, refused kinds, statement boundaries), and
+/// SQLite's authorizer, which sees what a statement really does when it is compiled. The classifier alone is
+/// no boundary.
 #ifndef ATOLL_ENGINE_POLICY_H
 #define ATOLL_ENGINE_POLICY_H
 
@@ -43,7 +44,8 @@ size_t policy_first_statement(const char *sql, size_t size);
 /// True when nothing but blanks, comments and semicolons stands there.
 bool policy_is_blank(const char *sql, size_t size);
 
-/// Whether the word (a keyword or function name, lower-case) stands as a token in the text, in any letter case.
+/// Whether the word (a keyword or function name, lower-case) stands as a token in the text, in any letter
+/// case.
 bool policy_mentions(const char *sql, size_t size, const char *word);
 
 /// What the authorizer learned while a statement was compiled.

@@ -48,7 +48,8 @@ bool pool_take(struct engine_database *db, struct connection **out, struct error
 		return error_set(err, ERR_SHUTDOWN, "the database is being closed");
 	if (!claimed)
 		return error_set(err, ERR_RATE_LIMITED,
-				 "Timed out while opening database connection: all %d (limit connections-max) are in use",
+				 "Timed out while opening database connection: all %d (limit "
+				 "connections-max) are in use",
 				 db->limits.connections_per_instance_max);
 	return *out ? true : open_claimed(db, out, err);
 }
@@ -72,7 +73,8 @@ void pool_give(struct connection *connection)
 	if (!sqlite3_get_autocommit(connection->db))
 		sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
 	if (connection->has_state)
-		sqlite3_exec(connection->db, "PRAGMA foreign_keys=OFF; PRAGMA defer_foreign_keys=OFF", NULL, NULL, NULL);
+		sqlite3_exec(connection->db, "PRAGMA foreign_keys=OFF; PRAGMA defer_foreign_keys=OFF", NULL,
+			     NULL, NULL);
 	connection->has_state = false;
 	sqlite3_set_last_insert_rowid(connection->db, 0);
 	atomic_store(&connection->cancel, false);

@@ -67,7 +67,8 @@ bool store_begin(struct engine_database *db, enum store_mode mode, struct store_
 	}
 	bool ok = mode == STORE_READ || !atomic_load(&db->log_behind) || database_catch_up_log(db, err);
 	if (ok && flush_has_failed(db))
-		ok = error_set(err, ERR_IO, "the disk failed: nothing is stored until the server is restarted");
+		ok = error_set(err, ERR_IO,
+			       "the disk failed: nothing is stored until the server is restarted");
 	if (ok && run_literal(connection, mode == STORE_WRITE ? "BEGIN IMMEDIATE" : "BEGIN") != SQLITE_OK)
 		ok = policy_sqlite_error(connection->db, connection->last_rc, err);
 	if (!ok) {
@@ -149,7 +150,8 @@ bool store_failed(struct store_txn *txn, struct error *err)
 
 bool query_is_unique_violation(const struct error *err)
 {
-	return err->sqlite_code == SQLITE_CONSTRAINT_UNIQUE || err->sqlite_code == SQLITE_CONSTRAINT_PRIMARYKEY;
+	return err->sqlite_code == SQLITE_CONSTRAINT_UNIQUE ||
+	       err->sqlite_code == SQLITE_CONSTRAINT_PRIMARYKEY;
 }
 
 struct query *store_query(struct store_txn *txn, const char *sql)
@@ -200,7 +202,8 @@ void query_bind_integer(struct query *q, const char *name, int64_t value)
 
 void query_bind_blob(struct query *q, const char *name, const void *bytes, size_t size)
 {
-	if (q->stmt && sqlite3_bind_blob64(q->stmt, index_of(q, name), bytes, size, SQLITE_TRANSIENT) != SQLITE_OK)
+	if (q->stmt &&
+	    sqlite3_bind_blob64(q->stmt, index_of(q, name), bytes, size, SQLITE_TRANSIENT) != SQLITE_OK)
 		keep_failure(q->txn);
 }
 

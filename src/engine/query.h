@@ -1,5 +1,5 @@
-/// query: prepared statements for Atoll's own SQL (the platform's store), in the lane and behind the durability
-/// barrier like everybody's. No policy, no statement limits: the text is ours.
+/// query: prepared statements for Atoll's own SQL (the platform's store), in the lane and behind the
+/// durability barrier like everybody's. No policy, no statement limits: the text is ours.
 ///
 ///     struct store_txn *txn;
 ///     if (!store_begin(db, STORE_WRITE, &txn, err)) return false;
@@ -8,10 +8,12 @@
 ///     while (query_step(q)) … query_text(q, 0) …
 ///     bool ok = store_commit(&txn, err);        // first error of any query sticks and fails the commit
 ///
-/// Life:    store_begin → store_query* → store_commit or store_rollback. One thread at a time for a transaction.
-/// Errors:  queries need no checks of their own: the first failure is kept in the transaction; query_step then
-///          returns false, and store_commit rolls back and returns false with it. store_failed tells it earlier.
-///          A constraint violation is ERR_SQLITE with sqlite_code SQLITE_CONSTRAINT_… (see query_is_unique).
+/// Life:    store_begin → store_query* → store_commit or store_rollback. One thread at a time for a
+/// transaction. Errors:  queries need no checks of their own: the first failure is kept in the transaction;
+/// query_step then
+///          returns false, and store_commit rolls back and returns false with it. store_failed tells it
+///          earlier. A constraint violation is ERR_SQLITE with sqlite_code SQLITE_CONSTRAINT_… (see
+///          query_is_unique).
 #ifndef ATOLL_ENGINE_QUERY_H
 #define ATOLL_ENGINE_QUERY_H
 
@@ -45,8 +47,8 @@ bool store_failed(struct store_txn *txn, struct error *err);
 /// True when `err` says that a UNIQUE or PRIMARY KEY constraint was broken.
 bool query_is_unique_violation(const struct error *err);
 
-/// A cached prepared statement, reset and unbound; valid until the next store_query of the same text or the end of the
-/// transaction. Never NULL: a failed prepare is kept in the transaction.
+/// A cached prepared statement, reset and unbound; valid until the next store_query of the same text or the
+/// end of the transaction. Never NULL: a failed prepare is kept in the transaction.
 struct query *store_query(struct store_txn *txn, const char *sql);
 /// Several statements separated by ';' (migrations).
 void store_run_script(struct store_txn *txn, const char *sql);

@@ -40,8 +40,9 @@ void group_commit(struct engine_database *db)
 		if (!ok) {
 			lost = lose_group_locked(db);
 		} else {
-			// When the history could not take it, the transaction stands all the same: running the members
-			// again would do their work twice. They wait until the history has caught up.
+			// When the history could not take it, the transaction stands all the same: running
+			// the members again would do their work twice. They wait until the history has caught
+			// up.
 			uint64_t frame_no = atomic_load(&db->committed) + 1;
 			if (database_end_commit(group->sharer, &err))
 				frame_no = atomic_load(&db->committed);
@@ -89,7 +90,8 @@ static bool open_group_locked(struct engine_database *db)
 	struct error ignored;
 	if (atomic_load(&db->log_behind) || !lane_try(db))
 		return false;
-	if (schema_forbids_sharing(db) || !connection_command(db->group.sharer, "BEGIN IMMEDIATE", &ignored)) {
+	if (schema_forbids_sharing(db) ||
+	    !connection_command(db->group.sharer, "BEGIN IMMEDIATE", &ignored)) {
 		lane_release(db);
 		return false;
 	}
@@ -98,7 +100,8 @@ static bool open_group_locked(struct engine_database *db)
 }
 
 // The text is prepared before the group is opened: what cannot share costs nobody a transaction.
-static bool may_share(struct engine_database *db, const struct statement *statement, struct cached_statement **out)
+static bool may_share(struct engine_database *db, const struct statement *statement,
+		      struct cached_statement **out)
 {
 	struct error ignored;
 	return connection_prepare(db->group.sharer, statement->sql, statement->sql_size, out, &ignored) &&
@@ -106,8 +109,8 @@ static bool may_share(struct engine_database *db, const struct statement *statem
 }
 
 static enum quick_outcome quick_write(struct engine_database *db, const struct statement *statement,
-				      struct result_sink *sink, struct quick_wait *wait, struct statement_result *out,
-				      bool *out_ok, struct error *err)
+				      struct result_sink *sink, struct quick_wait *wait,
+				      struct statement_result *out, bool *out_ok, struct error *err)
 {
 	struct group *group = &db->group;
 	struct cached_statement *cached;
@@ -120,14 +123,17 @@ static enum quick_outcome quick_write(struct engine_database *db, const struct s
 	if (joins) {
 		sqlite3_set_last_insert_rowid(sharer->db, 0);
 		sharer->budget = true;
-		*out_ok = connection_bind(cached, statement, err) && connection_run(sharer, cached, sink, out, err);
+		*out_ok = connection_bind(cached, statement, err) &&
+			  connection_run(sharer, cached, sink, out, err);
 		sharer->budget = false;
 		if (sqlite3_get_autocommit(sharer->db)) {
-			// The whole transaction is gone; this statement tries again elsewhere like the others.
+			// The whole transaction is gone; this statement tries again elsewhere like the
+			// others.
 			lost = lose_group_locked(db);
 			sink->restart(sink);
 		} else {
-			// The group's last frame is not known yet; whoever has applied its first has applied all of it.
+			// The group's last frame is not known yet; whoever has applied its first has applied
+			// all of it.
 			out->frame_no = atomic_load(&db->committed) + (out->rows_written > 0);
 			wait->next = group->members;
 			group->members = wait;
@@ -148,7 +154,8 @@ static enum quick_outcome quick_read(struct connection *connection, struct cache
 {
 	struct engine_database *db = connection->database;
 	connection->budget = true;
-	*out_ok = connection_bind(cached, statement, err) && connection_run(connection, cached, sink, out, err);
+	*out_ok =
+		connection_bind(cached, statement, err) && connection_run(connection, cached, sink, out, err);
 	connection->budget = false;
 	if (!*out_ok && connection->stop != STOP_NONE) {
 		sink->restart(sink);
@@ -168,7 +175,8 @@ enum quick_outcome engine_quick_execute(struct engine_database *db, bool allow_w
 		return QUICK_DECLINED;
 	struct cached_statement *cached;
 	bool ok = connection_prepare(connection, statement->sql, statement->sql_size, &cached, err);
-	bool reads = ok && !cached->writes && cached->policy.kind == STATEMENT_READ && !cached->slow && !cached->many;
+	bool reads = ok && !cached->writes && cached->policy.kind == STATEMENT_READ && !cached->slow &&
+		     !cached->many;
 	bool writes = ok && allow_writes && cached->shareable;
 	enum quick_outcome outcome = QUICK_DECLINED;
 	if (reads)

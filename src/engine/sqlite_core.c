@@ -3,7 +3,8 @@
 
 #include "engine/sqlite_core.h"
 
-int sqlite_core_append(sqlite3 *db, const uint32_t *page_nos, const char *pages, uint32_t count, uint32_t size_after)
+int sqlite_core_append(sqlite3 *db, const uint32_t *page_nos, const char *pages, uint32_t count,
+		       uint32_t size_after)
 {
 	sqlite3_mutex_enter(db->mutex);
 	Btree *btree = db->aDb[0].pBt;
@@ -22,7 +23,8 @@ int sqlite_core_append(sqlite3 *db, const uint32_t *page_nos, const char *pages,
 			list[i].flags = PGHDR_DIRTY;
 			list[i].pDirty = i + 1 < count ? &list[i + 1] : 0;
 		}
-		rc = sqlite3WalFrames(pager->pWal, (int)pager->pageSize, list, size_after, size_after != 0, 0);
+		rc = sqlite3WalFrames(pager->pWal, (int)pager->pageSize, list, size_after, size_after != 0,
+				      0);
 	}
 	sqlite3_free(list);
 	sqlite3BtreeLeave(btree);

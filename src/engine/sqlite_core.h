@@ -1,8 +1,8 @@
 /// sqlite_core: the one thing that Atoll needs from SQLite's inside.
 ///
-/// SQLite is compiled through sqlite_core.c, which includes the amalgamation, so that a replica can take the frames
-/// of a transaction exactly as the primary wrote them. Through SQL (sqlite_dbpage) the pager would stamp its own
-/// change counter into page 1 of each copy; this way copies are equal to the byte.
+/// SQLite is compiled through sqlite_core.c, which includes the amalgamation, so that a replica can take the
+/// frames of a transaction exactly as the primary wrote them. Through SQL (sqlite_dbpage) the pager would
+/// stamp its own change counter into page 1 of each copy; this way copies are equal to the byte.
 #ifndef ATOLL_ENGINE_SQLITE_CORE_H
 #define ATOLL_ENGINE_SQLITE_CORE_H
 
@@ -10,10 +10,10 @@
 
 #include <sqlite3.h>
 
-/// Appends page images as frames to the WAL of `main`, and commits them when size_after is not 0. The connection
-/// must be inside BEGIN IMMEDIATE with nothing written; the caller then ends it with ROLLBACK (which takes nothing
-/// back, the frames being committed) and calls sqlite_core_forget. Page size must be the database's.
-/// Returns an SQLite result code.
+/// Appends page images as frames to the WAL of `main`, and commits them when size_after is not 0. The
+/// connection must be inside BEGIN IMMEDIATE with nothing written; the caller then ends it with ROLLBACK
+/// (which takes nothing back, the frames being committed) and calls sqlite_core_forget. Page size must be the
+/// database's. Returns an SQLite result code.
 int sqlite_core_append(sqlite3 *db, const uint32_t *page_nos, const char *pages, uint32_t count,
 		       uint32_t size_after);
 

@@ -25,7 +25,8 @@ bool engine_stream_open(struct engine_database *db, struct engine_stream **out, 
 	return true;
 }
 
-// After a statement or a rollback of the lane's holder: publish, and let the next writer in once nothing is open.
+// After a statement or a rollback of the lane's holder: publish, and let the next writer in once nothing is
+// open.
 static bool leave_lane_if_done(struct connection *connection, struct error *err)
 {
 	if (!connection->holds_lane)
@@ -67,8 +68,10 @@ static struct stream_plan plan_of(const struct policy_statement *policy, bool wr
 	plan.begins_read_only = kind == STATEMENT_BEGIN && policy->is_read_only;
 	plan.ends = kind == STATEMENT_COMMIT || kind == STATEMENT_ROLLBACK;
 	plan.is_schema_change = kind == STATEMENT_DDL;
-	plan.needs_write_right = writes || kind == STATEMENT_WRITE || kind == STATEMENT_DDL || kind == STATEMENT_PRAGMA;
-	// BEGIN IMMEDIATE takes the write lock, which is all a transaction control statement needs a right for.
+	plan.needs_write_right =
+		writes || kind == STATEMENT_WRITE || kind == STATEMENT_DDL || kind == STATEMENT_PRAGMA;
+	// BEGIN IMMEDIATE takes the write lock, which is all a transaction control statement needs a right
+	// for.
 	if (kind == STATEMENT_BEGIN || plan.ends || kind == STATEMENT_SAVEPOINT || kind == STATEMENT_RELEASE)
 		plan.needs_write_right = policy->is_immediate;
 	plan.changes = writes || kind != STATEMENT_READ;
@@ -99,7 +102,9 @@ bool engine_stream_plan(struct engine_stream *stream, const char *sql, size_t sq
 static bool check_writable(struct engine_database *db, struct error *err)
 {
 	if (flush_has_failed(db))
-		return error_set(err, ERR_IO, "the disk failed: the database takes no writes until the server is restarted");
+		return error_set(
+			err, ERR_IO,
+			"the disk failed: the database takes no writes until the server is restarted");
 	if (atomic_load(&db->log_behind) && !database_catch_up_log(db, err))
 		return error_context(err, "no writes now");
 	return true;
@@ -118,16 +123,17 @@ static bool enter_lane(struct connection *connection, struct error *err)
 	return false;
 }
 
-// Runs under the connection's mutex. The lane is entered before SQLite would ask for its write lock, so that nobody
-// ever meets a lock that is taken.
-static bool execute_locked(struct engine_stream *stream, const struct statement *statement, struct result_sink *sink,
-			   struct statement_result *out, struct error *err)
+// Runs under the connection's mutex. The lane is entered before SQLite would ask for its write lock, so that
+// nobody ever meets a lock that is taken.
+static bool execute_locked(struct engine_stream *stream, const struct statement *statement,
+			   struct result_sink *sink, struct statement_result *out, struct error *err)
 {
 	struct connection *connection = stream->connection;
 	struct engine_database *db = stream->db;
 	if (atomic_load(&connection->stolen))
 		return error_set(err, ERR_TRANSACTION_TIMEOUT,
-				 "Transaction timed out: it was rolled back after %lld ms since others waited to write "
+				 "Transaction timed out: it was rolled back after %lld ms since others "
+				 "waited to write "
 				 "(limit transaction-timeout)",
 				 (long long)db->limits.transaction_ms_max);
 	struct cached_statement *cached;
@@ -138,7 +144,8 @@ static bool execute_locked(struct engine_stream *stream, const struct statement 
 	bool locks = cached->writes || policy.is_immediate;
 	if (policy.kind == STATEMENT_PRAGMA)
 		connection->has_state = true;
-	if (policy.kind == STATEMENT_BEGIN || policy.kind == STATEMENT_COMMIT || policy.kind == STATEMENT_ROLLBACK)
+	if (policy.kind == STATEMENT_BEGIN || policy.kind == STATEMENT_COMMIT ||
+	    policy.kind == STATEMENT_ROLLBACK)
 		locks = policy.is_immediate;
 	if (locks && !enter_lane(connection, err)) {
 		sqlite3_reset(cached->stmt);
@@ -166,8 +173,8 @@ static bool execute_locked(struct engine_stream *stream, const struct statement 
 	return ok;
 }
 
-bool engine_stream_execute(struct engine_stream *stream, const struct statement *statement, struct result_sink *sink,
-			   struct statement_result *out, struct error *err)
+bool engine_stream_execute(struct engine_stream *stream, const struct statement *statement,
+			   struct result_sink *sink, struct statement_result *out, struct error *err)
 {
 	pthread_mutex_lock(&stream->connection->mutex);
 	bool ok = execute_locked(stream, statement, sink, out, err);

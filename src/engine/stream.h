@@ -1,4 +1,5 @@
-/// stream: a client's statements on one database, with at most one open transaction. What fleet/session is made of.
+/// stream: a client's statements on one database, with at most one open transaction. What fleet/session is
+/// made of.
 ///
 /// Threads: one at a time; engine_stream_interrupt from any.
 #ifndef ATOLL_ENGINE_STREAM_H
@@ -19,7 +20,8 @@ void engine_stream_close(struct engine_stream *stream);
 
 /// What a statement will do, found by compiling it.
 struct stream_plan {
-	bool changes;           // writes, or begins, ends or changes a transaction or a pragma that only a primary keeps
+	bool changes; // writes, or begins, ends or changes a transaction or a pragma that only a primary
+		      // keeps
 	bool needs_write_right; // refused to read-only credentials
 	bool begins;
 	bool begins_read_only; // BEGIN … READONLY
@@ -27,13 +29,14 @@ struct stream_plan {
 	bool is_schema_change;
 };
 
-/// Fails: as fleet_session_check. With `lenient`, an unknown table or column is no failure (out is then what the
-/// text alone tells).
+/// Fails: as fleet_session_check. With `lenient`, an unknown table or column is no failure (out is then what
+/// the text alone tells).
 MUST_USE bool engine_stream_plan(struct engine_stream *stream, const char *sql, size_t sql_size, bool lenient,
 				 struct stream_plan *out, struct error *err);
 
 MUST_USE bool engine_stream_execute(struct engine_stream *stream, const struct statement *statement,
-				    struct result_sink *sink, struct statement_result *out, struct error *err);
+				    struct result_sink *sink, struct statement_result *out,
+				    struct error *err);
 MUST_USE bool engine_stream_describe(struct engine_stream *stream, const char *sql, size_t sql_size,
 				     struct describe_result *out, struct error *err);
 

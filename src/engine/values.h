@@ -1,7 +1,8 @@
 /// values: what goes into a statement and what comes out, without a word about wires.
 ///
-/// hrana, sync and platform fill a `struct statement` and hand over a `struct result_sink`; the engine calls the
-/// sink for the columns and for each row while SQLite steps, so that rows go straight into the caller's buffer.
+/// hrana, sync and platform fill a `struct statement` and hand over a `struct result_sink`; the engine calls
+/// the sink for the columns and for each row while SQLite steps, so that rows go straight into the caller's
+/// buffer.
 #ifndef ATOLL_ENGINE_VALUES_H
 #define ATOLL_ENGINE_VALUES_H
 
@@ -45,7 +46,8 @@ struct column {
 
 /// Where a result goes. A function that returns false stops the statement with the error it filled (for
 /// instance ERR_RESPONSE_TOO_LARGE). `columns` is called once before the first row, also with count 0;
-/// `restart` says that execution begins anew: forget everything of this statement. Bytes are borrowed for the call.
+/// `restart` says that execution begins anew: forget everything of this statement. Bytes are borrowed for the
+/// call.
 struct result_sink {
 	bool (*columns)(struct result_sink *sink, const struct column *columns, int count, struct error *err);
 	bool (*row)(struct result_sink *sink, const struct value *values, int count, struct error *err);
@@ -57,13 +59,15 @@ struct statement_result {
 	uint64_t affected_row_count;
 	int64_t last_insert_rowid;
 	bool has_last_insert_rowid;
-	uint64_t frame_no; // position of the history that the statement has seen or made: the replication index
+	uint64_t frame_no; // position of the history that the statement has seen or made: the replication
+			   // index
 	uint64_t rows_read;
 	uint64_t rows_written;
 	double duration_ms;
 };
 
-/// What a prepared statement says of itself; memory belongs to the describe_result until describe_result_cleanup.
+/// What a prepared statement says of itself; memory belongs to the describe_result until
+/// describe_result_cleanup.
 struct describe_result {
 	char **param_names; // NULL for a nameless one
 	size_t param_count;

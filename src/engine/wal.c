@@ -69,7 +69,8 @@ static bool open_wal(const char *path, struct wal_file *wal, bool *out_usable, s
 }
 
 // Reads frame `number` (from 1) and checks it against the chain; *out_valid false at the WAL's end.
-static bool read_frame(struct wal_file *wal, uint32_t number, unsigned char *frame, bool *out_valid, struct error *err)
+static bool read_frame(struct wal_file *wal, uint32_t number, unsigned char *frame, bool *out_valid,
+		       struct error *err)
 {
 	uint64_t offset = WAL_HEADER_BYTES + (uint64_t)(number - 1) * WAL_FRAME_BYTES;
 	*out_valid = false;
@@ -77,7 +78,8 @@ static bool read_frame(struct wal_file *wal, uint32_t number, unsigned char *fra
 		return true;
 	if (!disk_read_at(wal->fd, frame, WAL_FRAME_BYTES, offset, err))
 		return false;
-	if (wal_get32(frame + 8) != wal->salt1 || wal_get32(frame + 12) != wal->salt2 || wal_get32(frame) == 0)
+	if (wal_get32(frame + 8) != wal->salt1 || wal_get32(frame + 12) != wal->salt2 ||
+	    wal_get32(frame) == 0)
 		return true;
 	add_to_sum(wal, frame, 8);
 	add_to_sum(wal, frame + WAL_FRAME_HEADER_BYTES, LOG_PAGE_BYTES);
@@ -144,8 +146,9 @@ static bool deliver(struct collected *txn, const struct wal_file *wal, uint32_t 
 	return ok;
 }
 
-bool wal_read(const char *path, uint32_t after, bool (*each)(void *context, struct log_txn *txn, struct error *err),
-	      void *context, struct error *err)
+bool wal_read(const char *path, uint32_t after,
+	      bool (*each)(void *context, struct log_txn *txn, struct error *err), void *context,
+	      struct error *err)
 {
 	struct wal_file wal;
 	bool usable;

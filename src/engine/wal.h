@@ -1,7 +1,8 @@
-/// wal: reading SQLite's write-ahead log file without SQLite (https://www.sqlite.org/fileformat2.html#walformat).
+/// wal: reading SQLite's write-ahead log file without SQLite
+/// (https://www.sqlite.org/fileformat2.html#walformat).
 ///
-/// Used where the capture of live writes cannot know: at start, and after an append to the history failed. Accepts
-/// only frames whose salts and checksum chain hold, and nothing past the last commit frame.
+/// Used where the capture of live writes cannot know: at start, and after an append to the history failed.
+/// Accepts only frames whose salts and checksum chain hold, and nothing past the last commit frame.
 #ifndef ATOLL_ENGINE_WAL_H
 #define ATOLL_ENGINE_WAL_H
 
@@ -11,7 +12,11 @@
 #include "base/error.h"
 #include "log/log.h"
 
-enum { WAL_HEADER_BYTES = 32, WAL_FRAME_HEADER_BYTES = 24, WAL_FRAME_BYTES = WAL_FRAME_HEADER_BYTES + LOG_PAGE_BYTES };
+enum {
+	WAL_HEADER_BYTES = 32,
+	WAL_FRAME_HEADER_BYTES = 24,
+	WAL_FRAME_BYTES = WAL_FRAME_HEADER_BYTES + LOG_PAGE_BYTES
+};
 
 /// What a WAL file holds. salts are 0 and committed 0 when it is absent, empty or not a WAL.
 struct wal_summary {

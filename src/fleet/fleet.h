@@ -1,8 +1,9 @@
-/// fleet: which instance runs where. Opens instances on demand, creates, fills, destroys them, lets replicas follow.
+/// fleet: which instance runs where. Opens instances on demand, creates, fills, destroys them, lets replicas
+/// follow.
 ///
-/// A logical database and its instances are named by UUIDs; the fleet knows no organizations, names or tokens.
-/// What instances a database has is asked from the platform through a callback (`describe`), once for each
-/// opening and after each change; an instance's fate returns to it as an event.
+/// A logical database and its instances are named by UUIDs; the fleet knows no organizations, names or
+/// tokens. What instances a database has is asked from the platform through a callback (`describe`), once for
+/// each opening and after each change; an instance's fate returns to it as an event.
 ///
 /// Files:   DATA/databases/{database}/log/…            history (module log)
 ///          DATA/databases/{database}/{instance}/data.db  one SQLite file an instance
@@ -38,24 +39,28 @@ struct fleet_options {
 	const char *simulate_latency; // "60ms", or "ord:nrt=80ms,ord:ams=50ms", or NULL
 	uint64_t log_bytes_max;       // history kept for each database beyond what replicas need
 
-	/// Lists the instances of a database; allocates *out_specs with malloc. ERR_DATABASE_NOT_FOUND if unknown.
+	/// Lists the instances of a database; allocates *out_specs with malloc. ERR_DATABASE_NOT_FOUND if
+	/// unknown.
 	bool (*describe)(void *context, const char *database, struct fleet_instance_spec **out_specs,
 			 size_t *out_count, struct error *err);
 	/// An instance became ready (why NULL) or failed. Called from a worker without locks held.
-	void (*instance_event)(void *context, const char *database, const char *instance, const struct error *why);
+	void (*instance_event)(void *context, const char *database, const char *instance,
+			       const struct error *why);
 	void *context; // may be set later by fleet_connect
 };
 
 MUST_USE bool fleet_open(const struct fleet_options *options, struct fleet **out, struct error *err);
-/// Hands over the callbacks once the platform is open (the platform's own store is opened through the fleet first).
+/// Hands over the callbacks once the platform is open (the platform's own store is opened through the fleet
+/// first).
 void fleet_connect(struct fleet *fleet, const struct fleet_options *callbacks);
 void fleet_close(struct fleet *fleet);
 
 /// The platform's own logical database, in this process, primary. Opened once; closed by fleet_close.
 MUST_USE bool fleet_open_platform(struct fleet *fleet, struct engine_database **out, struct error *err);
 
-/// Begins to create an instance that `describe` lists already. The first (primary) one starts empty, others are
-/// filled from the primary. Returns at once; the event tells the end. Calling it again for a failed instance retries.
+/// Begins to create an instance that `describe` lists already. The first (primary) one starts empty, others
+/// are filled from the primary. Returns at once; the event tells the end. Calling it again for a failed
+/// instance retries.
 void fleet_create_instance(struct fleet *fleet, const char *database, const char *instance);
 /// Stops the instance (statements are interrupted, sessions answer ERR_NOT_READY) and removes its files.
 /// `describe` lists it no longer.
@@ -63,7 +68,8 @@ MUST_USE bool fleet_destroy_instance(struct fleet *fleet, const char *database, 
 				     struct error *err);
 /// The same for all instances and the history.
 MUST_USE bool fleet_destroy_database(struct fleet *fleet, const char *database, struct error *err);
-/// Removes folders of databases for which `keeps` is false: what a crash left between two steps. At start only.
+/// Removes folders of databases for which `keeps` is false: what a crash left between two steps. At start
+/// only.
 void fleet_sweep(struct fleet *fleet, bool (*keeps)(void *context, const char *database), void *context);
 
 /// A running instance, held: it stays open until released, though a destroyed one refuses work.

@@ -1,8 +1,9 @@
 /// session: one client's stream on an instance, wherever its statements must run.
 ///
 /// The caller (hrana) never learns whether a statement ran here or on the primary: on a replica, reads run
-/// locally; a write, and a whole transaction that is not read-only, moves to the primary until it ends, and the
-/// next local read waits until this copy has applied what the session wrote. Reads of a session never go back.
+/// locally; a write, and a whole transaction that is not read-only, moves to the primary until it ends, and
+/// the next local read waits until this copy has applied what the session wrote. Reads of a session never go
+/// back.
 ///
 /// Threads: one at a time for a session; fleet_session_interrupt from any. All but the quick path may block:
 ///          call them from workers.
@@ -31,9 +32,9 @@ void fleet_session_close(struct fleet_session *session);
 /// Changes the right for the next statements (each request is checked with its own credential).
 void fleet_session_set_read_only(struct fleet_session *session, bool read_only);
 
-/// Checks the form of a text without running it: exactly one statement, a kind that is allowed, by this credential.
-/// Fails: ERR_SQL_PARSE, ERR_SQL_NO_STATEMENT, ERR_SQL_MANY_STATEMENTS, ERR_SQL_TOO_LONG, ERR_FORBIDDEN.
-/// An unknown table or column is no failure here: an earlier step may make it.
+/// Checks the form of a text without running it: exactly one statement, a kind that is allowed, by this
+/// credential. Fails: ERR_SQL_PARSE, ERR_SQL_NO_STATEMENT, ERR_SQL_MANY_STATEMENTS, ERR_SQL_TOO_LONG,
+/// ERR_FORBIDDEN. An unknown table or column is no failure here: an earlier step may make it.
 MUST_USE bool fleet_session_check(struct fleet_session *session, const char *sql, size_t sql_size,
 				  struct error *err);
 /// The same for a text of any number of statements (`sequence`).
@@ -43,7 +44,8 @@ MUST_USE bool fleet_session_check_sequence(struct fleet_session *session, const 
 /// Runs one statement. On failure *out is untouched and whatever the sink got is void.
 /// Fails: everything of error.def's SQL section, ERR_FORBIDDEN, ERR_UNAVAILABLE (primary cannot be reached).
 MUST_USE bool fleet_session_execute(struct fleet_session *session, const struct statement *statement,
-				    struct result_sink *sink, struct statement_result *out, struct error *err);
+				    struct result_sink *sink, struct statement_result *out,
+				    struct error *err);
 /// Runs statements in order until the first error; rows are dropped.
 MUST_USE bool fleet_session_sequence(struct fleet_session *session, const char *sql, size_t sql_size,
 				     struct error *err);
@@ -51,7 +53,8 @@ MUST_USE bool fleet_session_describe(struct fleet_session *session, const char *
 				     struct describe_result *out, struct error *err);
 
 bool fleet_session_is_autocommit(const struct fleet_session *session);
-/// True when nothing would be lost by closing the session and opening another: no transaction, no pragma, no attachment.
+/// True when nothing would be lost by closing the session and opening another: no transaction, no pragma, no
+/// attachment.
 bool fleet_session_is_plain(const struct fleet_session *session);
 /// Position that the session has seen or made.
 uint64_t fleet_session_frame_no(const struct fleet_session *session);
@@ -59,8 +62,8 @@ uint64_t fleet_session_frame_no(const struct fleet_session *session);
 /// A replica waits until it has applied frame_no (a client's replication_index). ERR_TIMEOUT after the limit.
 MUST_USE bool fleet_session_wait_for(struct fleet_session *session, uint64_t frame_no, struct error *err);
 
-/// Waits until everything the session has seen is durable. Fails with ERR_IO or ERR_FULL when it never will be:
-/// nothing of the reply may then be shown.
+/// Waits until everything the session has seen is durable. Fails with ERR_IO or ERR_FULL when it never will
+/// be: nothing of the reply may then be shown.
 MUST_USE bool fleet_session_settle(struct fleet_session *session, struct error *err);
 
 /// Stops the running statement, if any, as soon as SQLite looks (client gone, shutdown).
@@ -69,11 +72,11 @@ void fleet_session_interrupt(struct fleet_session *session);
 // -- quick path ---------------------------------------------------------------------------------------
 //
 // One autocommit statement at once on the calling (network) thread, without blocking: most requests are that.
-// It has a small budget; what exceeds it, or would have to wait, is undone and declined, and the caller runs it
-// again through a session on a worker.
+// It has a small budget; what exceeds it, or would have to wait, is undone and declined, and the caller runs
+// it again through a session on a worker.
 
-/// *out_ok: the statement succeeded and *out is filled, else *err is (DONE and HELD only; a failed statement may
-/// be HELD too, since its error may tell of frames that are not durable yet).
+/// *out_ok: the statement succeeded and *out is filled, else *err is (DONE and HELD only; a failed statement
+/// may be HELD too, since its error may tell of frames that are not durable yet).
 enum quick_outcome fleet_quick_execute(struct fleet_instance *instance, bool read_only,
 				       const struct statement *statement, struct result_sink *sink,
 				       struct quick_wait *wait, struct statement_result *out, bool *out_ok,

@@ -1,8 +1,8 @@
 // The local backend: a folder of segment files named by the frame_no they begin after.
 //
-// Invariants: applied ≤ durable ≤ appended. Records are appended at `end` of the newest segment and become readable
-// when durable. A failed append leaves bytes behind `end`; the next one overwrites them, and recovery never takes
-// them for a record since the checksum chain does not reach them.
+// Invariants: applied ≤ durable ≤ appended. Records are appended at `end` of the newest segment and become
+// readable when durable. A failed append leaves bytes behind `end`; the next one overwrites them, and
+// recovery never takes them for a record since the checksum chain does not reach them.
 
 #include "log/log.h"
 
@@ -119,7 +119,8 @@ static bool read_record(int fd, uint64_t offset, uint64_t file_size, uint64_t ch
 	return true;
 }
 
-// Whether `position` lies behind `limit` in the same life of the WAL. No limit (frame UINT32_MAX) is never passed.
+// Whether `position` lies behind `limit` in the same life of the WAL. No limit (frame UINT32_MAX) is never
+// passed.
 static bool is_beyond(struct wal_position position, struct wal_position limit)
 {
 	return position.salt1 == limit.salt1 && position.salt2 == limit.salt2 && position.frame > limit.frame;
@@ -164,7 +165,8 @@ static bool begin_segment(struct log *log, uint64_t base_frame_no, struct error 
 {
 	OWNED(text) char *path = segment_path(log->folder, base_frame_no);
 	OWNED(fd) int fd = -1;
-	struct segment_header header = {.base_frame_no = base_frame_no, .wal = log->wal, .sealed = log->sealed};
+	struct segment_header header = {
+		.base_frame_no = base_frame_no, .wal = log->wal, .sealed = log->sealed};
 	memcpy(header.log_id, log->id, sizeof(header.log_id));
 	char bytes[SEGMENT_HEADER_BYTES];
 	segment_encode_header(&header, bytes);
@@ -478,7 +480,8 @@ static bool cursor_read(struct log_cursor *cursor, struct record *out, bool *out
 {
 	uint64_t size;
 	if (!disk_size(cursor->fd, &size, err) ||
-	    !read_record(cursor->fd, cursor->offset, size, cursor->chain, &cursor->payload, out, out_intact, err))
+	    !read_record(cursor->fd, cursor->offset, size, cursor->chain, &cursor->payload, out, out_intact,
+			 err))
 		return false;
 	if (*out_intact) {
 		cursor->offset += out->size_bytes;

@@ -1,12 +1,13 @@
 /// log: the ordered history of one logical database, on local files.
 ///
-/// A log is a sequence of transactions made of page images. Frames are numbered from 1 over the whole history; a
-/// transaction is known by the frame_no of its last frame, 0 is the state before any. The log knows pages, not SQL.
-/// Three numbers: appended (here), durable (told by the engine's flusher), and what each reader has applied (theirs).
+/// A log is a sequence of transactions made of page images. Frames are numbered from 1 over the whole
+/// history; a transaction is known by the frame_no of its last frame, 0 is the state before any. The log
+/// knows pages, not SQL. Three numbers: appended (here), durable (told by the engine's flusher), and what
+/// each reader has applied (theirs).
 ///
-/// The log itself is not synced on commit: the primary's WAL is, and each record says at which position of the WAL
-/// it stands, so that after a crash the log is cut or completed from the WAL (engine/recover.c). log_seal + log_sync
-/// must precede anything that lets SQLite reset the WAL.
+/// The log itself is not synced on commit: the primary's WAL is, and each record says at which position of
+/// the WAL it stands, so that after a crash the log is cut or completed from the WAL (engine/recover.c).
+/// log_seal + log_sync must precede anything that lets SQLite reset the WAL.
 ///
 /// Life:    log_open → append / read → log_close.
 /// Threads: append, seal, sync, cut and restart from the database's lane only; reading from any thread.
@@ -31,7 +32,8 @@ struct wal_position {
 	uint32_t frame;
 };
 
-/// One committed transaction. Page images lie one after another, each LOG_PAGE_BYTES, in the order of page_nos.
+/// One committed transaction. Page images lie one after another, each LOG_PAGE_BYTES, in the order of
+/// page_nos.
 struct log_txn {
 	uint64_t frame_no; // of the last frame; set by the log
 	uint32_t frame_count;
@@ -69,8 +71,8 @@ void log_mark_durable(struct log *log, uint64_t frame_no);
 
 /// Recovery: drops the transactions that lie beyond `limit` in the life of the WAL that its salts name.
 MUST_USE bool log_cut(struct log *log, struct wal_position limit, struct error *err);
-/// Recovery: begins a new history (new id) at frame_no: what was kept is removed, since it no longer leads to the
-/// database's content.
+/// Recovery: begins a new history (new id) at frame_no: what was kept is removed, since it no longer leads to
+/// the database's content.
 MUST_USE bool log_restart(struct log *log, uint64_t frame_no, struct error *err);
 
 // -- reading ------------------------------------------------------------------------------------------
@@ -80,9 +82,10 @@ struct log_cursor;
 /// A reader that gets the transactions after frame_no. Fails: ERR_NOT_FOUND when they are no longer kept, or
 /// frame_no lies in no transaction boundary of this history: take a snapshot.
 MUST_USE bool log_cursor_open(struct log *log, uint64_t frame_no, struct log_cursor **out, struct error *err);
-/// The next durable transaction; *out_found false when there is none yet. Memory is the cursor's until the next call.
-/// Fails: ERR_NOT_FOUND (removed meanwhile), ERR_CORRUPT (checksum), ERR_IO.
-MUST_USE bool log_cursor_next(struct log_cursor *cursor, struct log_txn *out, bool *out_found, struct error *err);
+/// The next durable transaction; *out_found false when there is none yet. Memory is the cursor's until the
+/// next call. Fails: ERR_NOT_FOUND (removed meanwhile), ERR_CORRUPT (checksum), ERR_IO.
+MUST_USE bool log_cursor_next(struct log_cursor *cursor, struct log_txn *out, bool *out_found,
+			      struct error *err);
 void log_cursor_close(struct log_cursor *cursor);
 
 #endif

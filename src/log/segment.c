@@ -4,13 +4,13 @@
 //            32 u64 base_frame_no · 40 u32 salt1 · 44 u32 salt2 · 48 u32 wal frame · 52 u32 sealed
 //            56 reserved, zero · 72 u64 checksum of bytes 0–71
 //   record   0 u32 magic ("ATXN" or "ASEL") · 4 u32 frame_count · 8 u64 frame_no of the last frame
-//            16 u32 size_after · 20 u32 salt1 · 24 u32 salt2 · 28 u32 wal frame · 32 i64 wall clock of the commit, ms
-//            40 reserved, zero · 56 u64 checksum
-//            then frame_count u32 page numbers, then frame_count pages
+//            16 u32 size_after · 20 u32 salt1 · 24 u32 salt2 · 28 u32 wal frame · 32 i64 wall clock of the
+//            commit, ms 40 reserved, zero · 56 u64 checksum then frame_count u32 page numbers, then
+//            frame_count pages
 //
-// A record's checksum is XXH3-64 over its first 56 bytes, then over the page numbers, then over the pages, each
-// seeded with the result before; the first seed is the previous record's checksum, or the header's. A record of
-// another history, or one that stood here before a cut, therefore never continues the chain.
+// A record's checksum is XXH3-64 over its first 56 bytes, then over the page numbers, then over the pages,
+// each seeded with the result before; the first seed is the previous record's checksum, or the header's. A
+// record of another history, or one that stood here before a cut, therefore never continues the chain.
 //
 // Recovery rule: a segment ends at its first record that is not intact.
 
@@ -65,7 +65,8 @@ static void get_id(const char *at, char text[LOG_ID_TEXT_BYTES])
 {
 	char hex[33];
 	crypt_hex_encode(at, 16, hex);
-	snprintf(text, LOG_ID_TEXT_BYTES, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+	snprintf(text, LOG_ID_TEXT_BYTES, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+		 hex + 20);
 }
 
 void segment_encode_header(const struct segment_header *header, char bytes[SEGMENT_HEADER_BYTES])
@@ -83,12 +84,15 @@ void segment_encode_header(const struct segment_header *header, char bytes[SEGME
 	put64(bytes + 72, XXH3_64bits(bytes, 72));
 }
 
-bool segment_decode_header(const char bytes[SEGMENT_HEADER_BYTES], struct segment_header *out, struct error *err)
+bool segment_decode_header(const char bytes[SEGMENT_HEADER_BYTES], struct segment_header *out,
+			   struct error *err)
 {
-	if (memcmp(bytes, header_magic, sizeof(header_magic)) != 0 || get64(bytes + 72) != XXH3_64bits(bytes, 72))
+	if (memcmp(bytes, header_magic, sizeof(header_magic)) != 0 ||
+	    get64(bytes + 72) != XXH3_64bits(bytes, 72))
 		return error_set(err, ERR_CORRUPT, "a log segment's header is damaged");
 	if (get32(bytes + 8) != VERSION || get32(bytes + 12) != LOG_PAGE_BYTES)
-		return error_set(err, ERR_CORRUPT, "a log segment was written by another version of the server");
+		return error_set(err, ERR_CORRUPT,
+				 "a log segment was written by another version of the server");
 	get_id(bytes + 16, out->log_id);
 	out->base_frame_no = get64(bytes + 32);
 	out->wal = (struct wal_position){get32(bytes + 40), get32(bytes + 44), get32(bytes + 48)};

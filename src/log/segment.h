@@ -8,18 +8,18 @@ enum { SEGMENT_HEADER_BYTES = 80, RECORD_HEADER_BYTES = 64 };
 
 struct segment_header {
 	char log_id[LOG_ID_TEXT_BYTES];
-	uint64_t base_frame_no;   // frame_no before the first record
-	struct wal_position wal;  // position before the first record
-	bool sealed;              // whether the record before was a seal
+	uint64_t base_frame_no;  // frame_no before the first record
+	struct wal_position wal; // position before the first record
+	bool sealed;             // whether the record before was a seal
 };
 
 enum record_kind { RECORD_TXN = 1, RECORD_SEAL = 2 };
 
 struct record {
 	enum record_kind kind;
-	struct log_txn txn;     // of a SEAL only wal and frame_no
-	uint64_t checksum;      // of this record, chained to the one before
-	uint64_t size_bytes;    // header and payload
+	struct log_txn txn;  // of a SEAL only wal and frame_no
+	uint64_t checksum;   // of this record, chained to the one before
+	uint64_t size_bytes; // header and payload
 };
 
 void segment_encode_header(const struct segment_header *header, char bytes[SEGMENT_HEADER_BYTES]);

@@ -1,0 +1,653 @@
+#include "fleet/fleet.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/disk.h"
+#include "base/trace.h"
+#include "engine/apply.h"
+#include "fleet/internal.h"
+
+enum { TABLE_SIZE = 4096, SEGMENT_BYTES = 16 * 1024 * 1024 };
+
+// -- tasks and closing --------------------------------------------------------------------------------
+
+bool fleet_is_closing(struct fleet *fleet)
+{
+	pthread_mutex_lock(&fleet->closing_mutex);
+	bool closing = fleet->closing;
+	pthread_mutex_unlock(&fleet->closing_mutex);
+	return closing;
+}
+
+bool fleet_task_begin(struct fleet *fleet)
+{
+	pthread_mutex_lock(&fleet->closing_mutex);
+	bool ok = !fleet->closing;
+	fleet->running_tasks += ok;
+	pthread_mutex_unlock(&fleet->closing_mutex);
+	return ok;
+}
+
+void fleet_task_end(struct fleet *fleet)
+{
+	pthread_mutex_lock(&fleet->closing_mutex);
+	fleet->running_tasks--;
+	pthread_cond_broadcast(&fleet->closing_changed);
+	pthread_mutex_unlock(&fleet->closing_mutex);
+}
+
+// -- table --------------------------------------------------------------------------------------------
+
+static size_t slot_of(const struct fleet *fleet, const char *uuid)
+{
+	uint64_t hash = 1469598103934665603U;
+	for (; *uuid; uuid++)
+		hash = (hash ^ (unsigned char)*uuid) * 1099511628211U;
+	return (size_t)(hash % fleet->table_size);
+}
+
+static struct fleet_database *find_held(struct fleet *fleet, const char *uuid)
+{
+	struct fleet_database *database = fleet->table[slot_of(fleet, uuid)];
+	while (database && strcmp(database->uuid, uuid) != 0)
+		database = database->next;
+	if (database)
+		atomic_fetch_add(&database->references, 1);
+	return database;
+}
+
+static void database_release(struct fleet_database *database)
+{
+	if (atomic_fetch_sub(&database->references, 1) != 1)
+		return;
+	pthread_mutex_destroy(&database->mutex);
+	free(database->instances);
+	free(database);
+}
+
+// The entry for a database, made when there is none; its instances are opened by whoever locks it first.
+static struct fleet_database *hold_database(struct fleet *fleet, const char *uuid)
+{
+	pthread_rwlock_rdlock(&fleet->table_lock);
+	struct fleet_database *database = find_held(fleet, uuid);
+	pthread_rwlock_unlock(&fleet->table_lock);
+	if (database)
+		return database;
+	pthread_rwlock_wrlock(&fleet->table_lock);
+	database = find_held(fleet, uuid);
+	if (!database) {
+		database = calloc(1, sizeof(*database));
+		ASSERT(database != NULL);
+		database->fleet = fleet;
+		snprintf(database->uuid, sizeof(database->uuid), "%s", uuid);
+		pthread_mutex_init(&database->mutex, NULL);
+		atomic_store(&database->references, 2); // the table's and the caller's
+		size_t slot = slot_of(fleet, uuid);
+		database->next = fleet->table[slot];
+		fleet->table[slot] = database;
+	}
+	pthread_rwlock_unlock(&fleet->table_lock);
+	return database;
+}
+
+static void forget_database(struct fleet_database *database)
+{
+	struct fleet *fleet = database->fleet;
+	bool found = false;
+	pthread_rwlock_wrlock(&fleet->table_lock);
+	struct fleet_database **at = &fleet->table[slot_of(fleet, database->uuid)];
+	while (*at && *at != database)
+		at = &(*at)->next;
+	if (*at) {
+		*at = database->next;
+		found = true;
+	}
+	pthread_rwlock_unlock(&fleet->table_lock);
+	if (found)
+		database_release(database);
+}
+
+// -- folders ------------------------------------------------------------------------------------------
+
+static char *database_folder(const struct fleet *fleet, const char *uuid)
+{
+	struct buffer path = {0};
+	buffer_printf(&path, "%s/databases/%s", fleet->data_folder, uuid);
+	return buffer_take(&path, NULL);
+}
+
+static char *inside(const char *folder, const char *name)
+{
+	struct buffer path = {0};
+	buffer_printf(&path, "%s/%s", folder, name);
+	return buffer_take(&path, NULL);
+}
+
+static char *instance_folder(const struct fleet_database *database, const char *instance)
+{
+	OWNED(text) char *folder = database_folder(database->fleet, database->uuid);
+	return inside(folder, instance);
+}
+
+// -- instances ----------------------------------------------------------------------------------------
+
+struct fleet_instance *instance_hold(struct fleet_instance *instance)
+{
+	atomic_fetch_add(&instance->references, 1);
+	return instance;
+}
+
+void fleet_release(struct fleet_instance *instance)
+{
+	if (atomic_fetch_sub(&instance->references, 1) != 1)
+		return;
+	struct fleet_database *database = instance->database;
+	log_cursor_close(instance->follower.cursor);
+	engine_database_close(instance->engine);
+	free(instance);
+	database_release(database);
+}
+
+// The primary's flusher made frames durable.
+static void on_durable(void *context)
+{
+	struct fleet_database *database = context;
+	pthread_mutex_lock(&database->mutex);
+	for (size_t i = 0; i < database->instance_count; i++) {
+		if (!database->instances[i]->spec.primary)
+			follow_poke_locked(database->instances[i]);
+	}
+	pthread_mutex_unlock(&database->mutex);
+}
+
+static bool open_engine(struct fleet_database *database, const struct fleet_instance_spec *spec,
+			struct engine_database **out, struct error *err)
+{
+	struct fleet *fleet = database->fleet;
+	OWNED(text) char *folder = instance_folder(database, spec->uuid);
+	OWNED(text) char *whole = database_folder(fleet, database->uuid);
+	OWNED(text) char *log_folder = inside(whole, "log");
+	struct engine_options options = {.folder = folder,
+					 .log_folder = log_folder,
+					 .role = spec->primary ? ENGINE_PRIMARY : ENGINE_REPLICA,
+					 .workers = fleet->workers,
+					 .limits = fleet->limits,
+					 .log_segment_bytes_max = SEGMENT_BYTES,
+					 .log_bytes_max = fleet->log_bytes_max,
+					 .on_durable = on_durable,
+					 .context = database};
+	return engine_database_open(&options, out, err);
+}
+
+static struct fleet_instance *make_instance(struct fleet_database *database,
+					    const struct fleet_instance_spec *spec,
+					    struct engine_database *engine)
+{
+	struct fleet_instance *instance = calloc(1, sizeof(*instance));
+	ASSERT(instance != NULL);
+	instance->database = database;
+	instance->spec = *spec;
+	instance->engine = engine;
+	atomic_store(&instance->references, 1); // the database's
+	atomic_fetch_add(&database->references, 1);
+	follow_init(instance);
+	return instance;
+}
+
+static struct fleet_instance **place_of_locked(struct fleet_database *database, const char *uuid)
+{
+	for (size_t i = 0; i < database->instance_count; i++) {
+		if (strcmp(database->instances[i]->spec.uuid, uuid) == 0)
+			return &database->instances[i];
+	}
+	return NULL;
+}
+
+static struct fleet_instance *primary_locked(struct fleet_database *database)
+{
+	for (size_t i = 0; i < database->instance_count; i++) {
+		if (database->instances[i]->spec.primary)
+			return database->instances[i];
+	}
+	return NULL;
+}
+
+struct fleet_instance *instance_hold_primary(struct fleet_instance *instance)
+{
+	struct fleet_database *database = instance->database;
+	pthread_mutex_lock(&database->mutex);
+	struct fleet_instance *primary = primary_locked(database);
+	if (primary)
+		instance_hold(primary);
+	pthread_mutex_unlock(&database->mutex);
+	return primary;
+}
+
+// Takes the instance into the list, in the place of an older copy if there is one; returns that one, now
+// gone.
+static struct fleet_instance *install_locked(struct fleet_database *database, struct fleet_instance *instance)
+{
+	struct fleet_instance **place = place_of_locked(database, instance->spec.uuid);
+	struct fleet_instance *old = NULL;
+	if (place) {
+		old = *place;
+		*place = instance;
+		atomic_store(&old->gone, true);
+	} else {
+		struct fleet_instance **grown =
+			realloc(database->instances,
+				(database->instance_count + 1) * sizeof(struct fleet_instance *));
+		ASSERT(grown != NULL);
+		database->instances = grown;
+		database->instances[database->instance_count++] = instance;
+	}
+	if (!instance->spec.primary)
+		follow_poke_locked(instance);
+	return old;
+}
+
+static void retire_instance(struct fleet_instance *instance)
+{
+	atomic_store(&instance->gone, true);
+	engine_database_discard(instance->engine);
+	fleet_release(instance);
+}
+
+// -- opening ------------------------------------------------------------------------------------------
+
+// Primaries first: replicas follow from the moment they are open.
+static void open_listed_locked(struct fleet_database *database, const struct fleet_instance_spec *specs,
+			       size_t count, bool primaries)
+{
+	for (size_t i = 0; i < count; i++) {
+		OWNED(text) char *folder = instance_folder(database, specs[i].uuid);
+		if (specs[i].primary != primaries || !engine_database_exists(folder) ||
+		    place_of_locked(database, specs[i].uuid))
+			continue;
+		struct engine_database *engine;
+		struct error err;
+		if (open_engine(database, &specs[i], &engine, &err))
+			install_locked(database, make_instance(database, &specs[i], engine));
+		else
+			trace_error("instance.open_failed", "database", database->uuid, "instance",
+				    specs[i].uuid, "error", err.message, "detail", err.detail);
+	}
+}
+
+static bool open_locked(struct fleet_database *database, struct error *err)
+{
+	const struct fleet_options *callbacks = &database->fleet->callbacks;
+	if (database->destroyed)
+		return error_set(err, ERR_NAMESPACE_NOT_FOUND, "the database does not exist any more");
+	if (database->opened)
+		return true;
+	struct fleet_instance_spec *specs = NULL;
+	size_t count = 0;
+	if (!callbacks->describe(callbacks->context, database->uuid, &specs, &count, err)) {
+		if (err->code == ERR_DATABASE_NOT_FOUND)
+			err->code = ERR_NAMESPACE_NOT_FOUND;
+		return false;
+	}
+	open_listed_locked(database, specs, count, true);
+	open_listed_locked(database, specs, count, false);
+	free(specs);
+	database->opened = true;
+	return true;
+}
+
+static struct fleet_instance *pick_locked(struct fleet_database *database, const char *instance)
+{
+	if (instance && instance[0]) {
+		struct fleet_instance **place = place_of_locked(database, instance);
+		return place ? *place : NULL;
+	}
+	struct fleet_instance *primary = primary_locked(database);
+	return primary || database->instance_count == 0 ? primary : database->instances[0];
+}
+
+bool fleet_acquire(struct fleet *fleet, const char *uuid, const char *instance, struct fleet_instance **out,
+		   struct error *err)
+{
+	struct fleet_database *database = hold_database(fleet, uuid);
+	pthread_mutex_lock(&database->mutex);
+	bool opened = open_locked(database, err);
+	struct fleet_instance *picked = opened ? pick_locked(database, instance) : NULL;
+	if (picked)
+		instance_hold(picked);
+	pthread_mutex_unlock(&database->mutex);
+	if (!opened)
+		forget_database(database);
+	database_release(database);
+	if (!opened)
+		return false;
+	if (!picked)
+		return error_set(err, ERR_NOT_READY,
+				 "no instance of this database can serve yet: try again in a moment");
+	*out = picked;
+	return true;
+}
+
+// -- creating -----------------------------------------------------------------------------------------
+
+bool fleet_fill_replica(struct fleet_database *database, const struct fleet_instance_spec *spec,
+			struct error *err)
+{
+	pthread_mutex_lock(&database->mutex);
+	struct fleet_instance *primary = primary_locked(database);
+	if (primary)
+		instance_hold(primary);
+	pthread_mutex_unlock(&database->mutex);
+	if (!primary)
+		return error_set(err, ERR_UNAVAILABLE, "the primary instance is not open");
+	OWNED(text) char *folder = instance_folder(database, spec->uuid);
+	struct engine_database *engine = NULL;
+	bool ok = engine_snapshot(primary->engine, folder, err) && open_engine(database, spec, &engine, err);
+	fleet_release(primary);
+	if (!ok)
+		return error_context(err, "fill a replica");
+	struct fleet_instance *instance = make_instance(database, spec, engine);
+	pthread_mutex_lock(&database->mutex);
+	bool destroyed = database->destroyed;
+	struct fleet_instance *old = destroyed ? instance : install_locked(database, instance);
+	pthread_mutex_unlock(&database->mutex);
+	if (old)
+		retire_instance(old);
+	return destroyed ? error_set(err, ERR_NAMESPACE_NOT_FOUND, "the database does not exist any more")
+			 : true;
+}
+
+static bool create_primary(struct fleet_database *database, const struct fleet_instance_spec *spec,
+			   struct error *err)
+{
+	OWNED(text) char *folder = instance_folder(database, spec->uuid);
+	struct engine_database *engine;
+	if (!engine_database_exists(folder)) {
+		// A primary that failed may have left a history behind that leads nowhere.
+		OWNED(text) char *whole = database_folder(database->fleet, database->uuid);
+		OWNED(text) char *log_folder = inside(whole, "log");
+		if (!disk_remove_tree(log_folder, err) || !engine_database_create(folder, err))
+			return false;
+	}
+	if (!open_engine(database, spec, &engine, err))
+		return false;
+	struct fleet_instance *instance = make_instance(database, spec, engine);
+	pthread_mutex_lock(&database->mutex);
+	bool destroyed = database->destroyed;
+	struct fleet_instance *old = destroyed ? instance : install_locked(database, instance);
+	pthread_mutex_unlock(&database->mutex);
+	if (old)
+		retire_instance(old);
+	return destroyed ? error_set(err, ERR_NAMESPACE_NOT_FOUND, "the database does not exist any more")
+			 : true;
+}
+
+struct create_task {
+	struct task task;
+	struct fleet *fleet;
+	char database[CRYPT_UUID_TEXT_BYTES];
+	char instance[CRYPT_UUID_TEXT_BYTES];
+};
+
+static bool find_spec(struct fleet *fleet, const char *database, const char *instance,
+		      struct fleet_instance_spec *out, struct error *err)
+{
+	struct fleet_instance_spec *specs = NULL;
+	size_t count = 0;
+	if (!fleet->callbacks.describe(fleet->callbacks.context, database, &specs, &count, err))
+		return false;
+	bool found = false;
+	for (size_t i = 0; i < count && !found; i++) {
+		found = strcmp(specs[i].uuid, instance) == 0;
+		if (found)
+			*out = specs[i];
+	}
+	free(specs);
+	return found || error_set(err, ERR_INSTANCE_NOT_FOUND, "the instance does not exist any more");
+}
+
+static bool create_instance(struct fleet_database *database, const char *instance, struct error *err)
+{
+	struct fleet_instance_spec spec;
+	if (!find_spec(database->fleet, database->uuid, instance, &spec, err))
+		return false;
+	pthread_mutex_lock(&database->mutex);
+	bool ok = open_locked(database, err);
+	bool open_already = ok && place_of_locked(database, instance) != NULL;
+	pthread_mutex_unlock(&database->mutex);
+	if (!ok || open_already)
+		return ok;
+	return spec.primary ? create_primary(database, &spec, err) : fleet_fill_replica(database, &spec, err);
+}
+
+static void create_run(struct task *task)
+{
+	struct create_task *create = CONTAINER_OF(task, struct create_task, task);
+	struct fleet *fleet = create->fleet;
+	struct fleet_database *database = hold_database(fleet, create->database);
+	struct error err = {0};
+	int64_t began_ms = clock_monotonic_ms();
+	bool ok = create_instance(database, create->instance, &err);
+	database_release(database);
+	if (ok)
+		trace_info("instance.ready", "database", create->database, "instance", create->instance,
+			   "took_ms", TRACE_INT(clock_monotonic_ms() - began_ms));
+	else
+		trace_warn("instance.create_failed", "database", create->database, "instance",
+			   create->instance, "error", err.message, "detail", err.detail);
+	fleet->callbacks.instance_event(fleet->callbacks.context, create->database, create->instance,
+					ok ? NULL : &err);
+	fleet_task_end(fleet);
+	free(create);
+}
+
+void fleet_create_instance(struct fleet *fleet, const char *database, const char *instance)
+{
+	if (!fleet_task_begin(fleet))
+		return; // the next start resumes it
+	struct create_task *create = calloc(1, sizeof(*create));
+	ASSERT(create != NULL);
+	create->task.run = create_run;
+	create->fleet = fleet;
+	snprintf(create->database, sizeof(create->database), "%s", database);
+	snprintf(create->instance, sizeof(create->instance), "%s", instance);
+	workers_run(fleet->workers, &create->task);
+}
+
+// -- destroying ---------------------------------------------------------------------------------------
+
+bool fleet_destroy_instance(struct fleet *fleet, const char *uuid, const char *instance, struct error *err)
+{
+	struct fleet_database *database = hold_database(fleet, uuid);
+	struct fleet_instance *removed = NULL;
+	pthread_mutex_lock(&database->mutex);
+	struct fleet_instance **place = place_of_locked(database, instance);
+	if (place) {
+		removed = *place;
+		*place = database->instances[--database->instance_count];
+	}
+	pthread_mutex_unlock(&database->mutex);
+	if (removed)
+		retire_instance(removed);
+	OWNED(text) char *folder = instance_folder(database, instance);
+	bool ok = disk_remove_tree(folder, err);
+	database_release(database);
+	return ok;
+}
+
+bool fleet_destroy_database(struct fleet *fleet, const char *uuid, struct error *err)
+{
+	struct fleet_database *database = hold_database(fleet, uuid);
+	pthread_mutex_lock(&database->mutex);
+	database->destroyed = true;
+	struct fleet_instance **instances = database->instances;
+	size_t count = database->instance_count;
+	database->instances = NULL;
+	database->instance_count = 0;
+	pthread_mutex_unlock(&database->mutex);
+	for (size_t i = 0; i < count; i++)
+		retire_instance(instances[i]);
+	free(instances);
+	forget_database(database);
+	database_release(database);
+	OWNED(text) char *folder = database_folder(fleet, uuid);
+	return disk_remove_tree(folder, err);
+}
+
+void fleet_sweep(struct fleet *fleet, bool (*keeps)(void *context, const char *database), void *context)
+{
+	OWNED(text) char *folder = inside(fleet->data_folder, "databases");
+	DIR *list = opendir(folder);
+	if (!list)
+		return;
+	struct dirent *entry;
+	while ((entry = readdir(list))) {
+		if (entry->d_name[0] == '.' || keeps(context, entry->d_name))
+			continue;
+		struct error err;
+		OWNED(text) char *path = inside(folder, entry->d_name);
+		trace_info("database.swept", "database", entry->d_name);
+		if (!disk_remove_tree(path, &err))
+			trace_warn("database.sweep_failed", "database", entry->d_name, "error", err.message,
+				   "detail", err.detail);
+	}
+	closedir(list);
+}
+
+// -- status -------------------------------------------------------------------------------------------
+
+// Age of the oldest transaction that the replica has not applied.
+static int64_t lag_ms(struct fleet_instance *primary, uint64_t applied)
+{
+	struct log_cursor *cursor;
+	struct log_txn txn;
+	bool found;
+	struct error ignored;
+	if (applied >= engine_database_durable(primary->engine) ||
+	    !log_cursor_open(engine_database_log(primary->engine), applied, &cursor, &ignored))
+		return 0;
+	bool ok = log_cursor_next(cursor, &txn, &found, &ignored);
+	int64_t age = ok && found ? clock_wall_ms() - txn.committed_wall_ms : 0;
+	log_cursor_close(cursor);
+	return age > 0 ? age : 0;
+}
+
+bool fleet_instance_status(struct fleet *fleet, const char *uuid, const char *instance_uuid,
+			   struct fleet_status *out, struct error *err)
+{
+	OWNED(fleet_instance) struct fleet_instance *instance = NULL;
+	if (!fleet_acquire(fleet, uuid, instance_uuid, &instance, err))
+		return false;
+	OWNED(fleet_instance) struct fleet_instance *primary = instance_hold_primary(instance);
+	*out = (struct fleet_status){.ready = !atomic_load(&instance->gone),
+				     .frame_no = engine_database_durable(instance->engine),
+				     .storage_bytes = engine_database_size_bytes(instance->engine)};
+	if (primary) {
+		out->primary_frame_no = engine_database_durable(primary->engine);
+		out->lag_ms = instance->spec.primary ? 0 : lag_ms(primary, out->frame_no);
+	}
+	return true;
+}
+
+// -- life ---------------------------------------------------------------------------------------------
+
+bool fleet_open(const struct fleet_options *options, struct fleet **out, struct error *err)
+{
+	struct distance *distance;
+	if (!engine_start(err) || !distance_parse(options->simulate_latency, &distance, err))
+		return false;
+	struct fleet *fleet = calloc(1, sizeof(*fleet));
+	ASSERT(fleet != NULL);
+	fleet->data_folder = strdup(options->data_folder);
+	fleet->workers = options->workers;
+	fleet->limits = options->limits;
+	fleet->log_bytes_max = options->log_bytes_max;
+	fleet->distance = distance;
+	fleet->callbacks = *options;
+	fleet->table_size = TABLE_SIZE;
+	fleet->table = calloc(fleet->table_size, sizeof(struct fleet_database *));
+	ASSERT(fleet->data_folder && fleet->table);
+	pthread_rwlock_init(&fleet->table_lock, NULL);
+	pthread_mutex_init(&fleet->closing_mutex, NULL);
+	clock_cond_init(&fleet->closing_changed);
+	OWNED(text) char *folder = inside(fleet->data_folder, "databases");
+	if (!disk_make_folder(folder, err)) {
+		fleet_close(fleet);
+		return false;
+	}
+	*out = fleet;
+	return true;
+}
+
+void fleet_connect(struct fleet *fleet, const struct fleet_options *callbacks)
+{
+	fleet->callbacks = *callbacks;
+}
+
+bool fleet_open_platform(struct fleet *fleet, struct engine_database **out, struct error *err)
+{
+	OWNED(text) char *folder = inside(fleet->data_folder, "platform");
+	OWNED(text) char *log_folder = inside(folder, "log");
+	if (!engine_database_exists(folder) && !engine_database_create(folder, err))
+		return false;
+	struct engine_options options = {.folder = folder,
+					 .log_folder = log_folder,
+					 .role = ENGINE_PRIMARY,
+					 .workers = fleet->workers,
+					 .limits = fleet->limits,
+					 .log_segment_bytes_max = SEGMENT_BYTES,
+					 .log_bytes_max = fleet->log_bytes_max};
+	if (!engine_database_open(&options, &fleet->platform, err))
+		return error_context(err, "the platform's own store");
+	*out = fleet->platform;
+	return true;
+}
+
+static void wait_for_tasks(struct fleet *fleet)
+{
+	pthread_mutex_lock(&fleet->closing_mutex);
+	fleet->closing = true;
+	pthread_cond_broadcast(&fleet->closing_changed);
+	while (fleet->running_tasks > 0)
+		clock_cond_wait(&fleet->closing_changed, &fleet->closing_mutex, INT64_MAX);
+	pthread_mutex_unlock(&fleet->closing_mutex);
+}
+
+static void close_database(struct fleet_database *database)
+{
+	pthread_mutex_lock(&database->mutex);
+	struct fleet_instance **instances = database->instances;
+	size_t count = database->instance_count;
+	database->instances = NULL;
+	database->instance_count = 0;
+	pthread_mutex_unlock(&database->mutex);
+	for (size_t i = 0; i < count; i++)
+		fleet_release(instances[i]);
+	free(instances);
+	database_release(database);
+}
+
+void fleet_close(struct fleet *fleet)
+{
+	if (!fleet)
+		return;
+	wait_for_tasks(fleet);
+	for (size_t i = 0; i < fleet->table_size; i++) {
+		while (fleet->table[i]) {
+			struct fleet_database *database = fleet->table[i];
+			fleet->table[i] = database->next;
+			close_database(database);
+		}
+	}
+	engine_database_close(fleet->platform);
+	pthread_rwlock_destroy(&fleet->table_lock);
+	pthread_mutex_destroy(&fleet->closing_mutex);
+	pthread_cond_destroy(&fleet->closing_changed);
+	distance_free(fleet->distance);
+	free(fleet->table);
+	free(fleet->data_folder);
+	free(fleet);
+}

@@ -1,0 +1,97 @@
+/// internal: what the files of the fleet share. Not for other modules.
+///
+/// Lock order: fleet.table_lock → fleet_database.mutex. Neither is held while the engine opens files of
+/// another database, copies a snapshot, or calls the platform's events.
+#ifndef ATOLL_FLEET_INTERNAL_H
+#define ATOLL_FLEET_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/workers.h"
+#include "engine/database.h"
+#include "fleet/fleet.h"
+#include "log/log.h"
+
+struct distance;
+
+struct fleet {
+	char *data_folder;
+	struct workers *workers;
+	struct engine_limits limits;
+	uint64_t log_bytes_max;
+	struct distance *distance;
+	struct fleet_options callbacks; // describe, instance_event, context only
+	struct engine_database *platform;
+
+	pthread_rwlock_t table_lock;
+	struct fleet_database **table; // guarded by table_lock; chains by hash of the UUID
+	size_t table_size;
+
+	pthread_mutex_t closing_mutex;
+	pthread_cond_t closing_changed;
+	bool closing;      // guarded by closing_mutex
+	int running_tasks; // guarded by closing_mutex
+};
+
+/// A logical database that is open here.
+struct fleet_database {
+	struct fleet *fleet;
+	char uuid[CRYPT_UUID_TEXT_BYTES];
+	struct fleet_database *next; // in the table's chain
+	_Atomic(int) references;     // the table's and each instance's
+	pthread_mutex_t mutex;
+	// guarded by mutex
+	bool opened;
+	bool destroyed;
+	struct fleet_instance **instances;
+	size_t instance_count;
+};
+
+/// How a replica follows; see follow.c.
+struct follower {
+	struct task task;
+	struct log_cursor *cursor; // the running task's own
+	struct log_txn waiting;    // read from the cursor but not due yet
+	bool has_waiting;
+	bool running; // guarded by the database's mutex, as is poked
+	bool poked;
+};
+
+/// One open copy. Sessions hold it; when a replica is filled anew, another struct takes its place and this
+/// one ends with its last holder.
+struct fleet_instance {
+	struct fleet_database *database;
+	struct fleet_instance_spec spec;
+	_Atomic(int) references;
+	_Atomic(bool) gone; // destroyed or replaced: takes no work
+	struct engine_database *engine;
+	struct follower follower; // replica
+};
+
+// -- fleet.c
+struct fleet_instance *instance_hold(struct fleet_instance *instance);
+/// The primary of the instance's database, held; NULL when it is not open.
+struct fleet_instance *instance_hold_primary(struct fleet_instance *instance);
+/// Fills a replica from its primary and puts the new copy in the place of the old one (which may be NULL).
+MUST_USE bool fleet_fill_replica(struct fleet_database *database, const struct fleet_instance_spec *spec,
+				 struct error *err);
+bool fleet_is_closing(struct fleet *fleet);
+/// Counts a task under way, so that closing waits for it. False when the fleet is closing.
+bool fleet_task_begin(struct fleet *fleet);
+void fleet_task_end(struct fleet *fleet);
+
+// -- follow.c
+void follow_init(struct fleet_instance *replica);
+/// The primary has more: starts the follower unless it runs already. The database's mutex is held.
+void follow_poke_locked(struct fleet_instance *replica);
+
+// -- distance.c
+MUST_USE bool distance_parse(const char *text, struct distance **out, struct error *err);
+void distance_free(struct distance *distance);
+/// One way, in milliseconds; 0 within a location.
+int64_t distance_ms(const struct distance *distance, const char *from, const char *to);
+/// Spends the time of one way between two locations; ends early when the fleet closes.
+void distance_travel(struct fleet *fleet, const char *from, const char *to);
+
+#endif

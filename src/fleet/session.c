@@ -1,0 +1,309 @@
+#include "fleet/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/policy.h"
+#include "engine/stream.h"
+#include "fleet/internal.h"
+
+enum { CATCH_UP_MS = 10000, SETTLE_MS = 30000 };
+
+struct fleet_session {
+	struct fleet_instance *instance; // where the client is
+	struct fleet_instance *primary;  // on a replica: where writes go; held from the first one on
+	struct engine_stream *local;     // opened with the first statement
+	struct engine_stream *remote;    // on the primary, opened with the first write
+	bool read_only;
+	bool remote_transaction; // an open transaction lives on the primary
+	uint64_t written;        // frame_no that this session made on the primary: local reads wait for it
+	pthread_mutex_t mutex;   // guards the two stream pointers against fleet_session_interrupt
+};
+
+bool fleet_session_open(struct fleet_instance *instance, bool read_only, struct fleet_session **out,
+			struct error *err)
+{
+	if (atomic_load(&instance->gone))
+		return error_set(err, ERR_NOT_READY,
+				 "this instance is being replaced or destroyed: try again");
+	struct fleet_session *session = calloc(1, sizeof(*session));
+	ASSERT(session != NULL);
+	session->instance = instance_hold(instance);
+	session->read_only = read_only;
+	pthread_mutex_init(&session->mutex, NULL);
+	*out = session;
+	return true;
+}
+
+static void close_streams(struct fleet_session *session)
+{
+	pthread_mutex_lock(&session->mutex);
+	struct engine_stream *local = TAKE(session->local);
+	struct engine_stream *remote = TAKE(session->remote);
+	pthread_mutex_unlock(&session->mutex);
+	engine_stream_close(local);
+	engine_stream_close(remote);
+	session->remote_transaction = false;
+}
+
+void fleet_session_close(struct fleet_session *session)
+{
+	if (!session)
+		return;
+	close_streams(session);
+	if (session->primary)
+		fleet_release(session->primary);
+	fleet_release(session->instance);
+	pthread_mutex_destroy(&session->mutex);
+	free(session);
+}
+
+void fleet_session_set_read_only(struct fleet_session *session, bool read_only)
+{
+	session->read_only = read_only;
+}
+
+static bool is_primary(const struct fleet_session *session)
+{
+	return session->instance->spec.primary;
+}
+
+// A replica that was filled anew has another struct; a session without a transaction moves over to it.
+static bool follow_replacement(struct fleet_session *session, struct error *err)
+{
+	if (!atomic_load(&session->instance->gone))
+		return true;
+	if (is_primary(session) || session->remote_transaction ||
+	    (session->local && !engine_stream_is_autocommit(session->local)))
+		return error_set(err, ERR_NOT_READY,
+				 "this instance was replaced or destroyed: the transaction is lost");
+	struct fleet_database *database = session->instance->database;
+	struct fleet_instance *fresh;
+	if (!fleet_acquire(database->fleet, database->uuid, session->instance->spec.uuid, &fresh, err))
+		return false;
+	close_streams(session);
+	fleet_release(session->instance);
+	session->instance = fresh;
+	return true;
+}
+
+static bool open_stream(struct fleet_session *session, struct fleet_instance *instance,
+			struct engine_stream **place, struct error *err)
+{
+	struct engine_stream *stream;
+	if (*place)
+		return true;
+	if (!engine_stream_open(instance->engine, &stream, err))
+		return false;
+	pthread_mutex_lock(&session->mutex);
+	*place = stream;
+	pthread_mutex_unlock(&session->mutex);
+	return true;
+}
+
+static bool open_local(struct fleet_session *session, struct error *err)
+{
+	return follow_replacement(session, err) &&
+	       open_stream(session, session->instance, &session->local, err);
+}
+
+static bool open_remote(struct fleet_session *session, struct error *err)
+{
+	if (!session->primary)
+		session->primary = instance_hold_primary(session->instance);
+	if (!session->primary || atomic_load(&session->primary->gone))
+		return error_set(
+			err, ERR_UNAVAILABLE,
+			"the primary instance cannot be reached: writes fail until it is back, reads go on");
+	return open_stream(session, session->primary, &session->remote, err);
+}
+
+static bool check_right(const struct fleet_session *session, const struct stream_plan *plan,
+			struct error *err)
+{
+	if (session->read_only && plan->needs_write_right)
+		return error_set(err, ERR_FORBIDDEN,
+				 "Authorization forbidden: this credential may only read");
+	return true;
+}
+
+bool fleet_session_check(struct fleet_session *session, const char *sql, size_t sql_size, struct error *err)
+{
+	struct stream_plan plan;
+	if (!open_local(session, err))
+		return false;
+	struct engine_stream *stream = session->remote_transaction ? session->remote : session->local;
+	return engine_stream_plan(stream, sql, sql_size, true, &plan, err) &&
+	       check_right(session, &plan, err);
+}
+
+bool fleet_session_check_sequence(struct fleet_session *session, const char *sql, size_t sql_size,
+				  struct error *err)
+{
+	size_t size;
+	while ((size = policy_first_statement(sql, sql_size)) > 0) {
+		if (!fleet_session_check(session, sql, size, err))
+			return false;
+		sql += size;
+		sql_size -= size;
+	}
+	return true;
+}
+
+// Local reads never go back behind the session's own writes.
+static bool catch_up(struct fleet_session *session, struct error *err)
+{
+	if (is_primary(session) || session->written == 0)
+		return true;
+	return engine_database_settle(session->instance->engine, session->written,
+				      clock_monotonic_ms() + CATCH_UP_MS, err);
+}
+
+static bool execute_remote(struct fleet_session *session, const struct statement *statement,
+			   struct result_sink *sink, struct statement_result *out, struct error *err)
+{
+	if (!open_remote(session, err))
+		return false;
+	struct fleet *fleet = session->instance->database->fleet;
+	const char *here = session->instance->spec.location;
+	const char *there = session->primary->spec.location;
+	distance_travel(fleet, here, there);
+	bool ok = engine_stream_execute(session->remote, statement, sink, out, err);
+	distance_travel(fleet, there, here);
+	session->remote_transaction = !engine_stream_is_autocommit(session->remote);
+	uint64_t seen = engine_stream_seen(session->remote);
+	session->written = seen > session->written ? seen : session->written;
+	return ok;
+}
+
+static bool execute_local(struct fleet_session *session, const struct statement *statement,
+			  struct result_sink *sink, struct statement_result *out, struct error *err)
+{
+	return catch_up(session, err) && engine_stream_execute(session->local, statement, sink, out, err);
+}
+
+// On a replica: where a statement must run. A read-only transaction stays here, any other one lives on the
+// primary.
+static bool goes_to_primary(const struct fleet_session *session, const struct stream_plan *plan)
+{
+	if (is_primary(session))
+		return false;
+	if (session->remote_transaction)
+		return true;
+	if (!engine_stream_is_autocommit(session->local) || plan->ends)
+		return false;
+	return plan->changes && !plan->begins_read_only;
+}
+
+bool fleet_session_execute(struct fleet_session *session, const struct statement *statement,
+			   struct result_sink *sink, struct statement_result *out, struct error *err)
+{
+	struct stream_plan plan;
+	if (!open_local(session, err))
+		return false;
+	struct engine_stream *planner = session->remote_transaction ? session->remote : session->local;
+	// A table that the session has just made on the primary may not be known here yet: catch up before
+	// judging.
+	if (planner == session->local && !catch_up(session, err))
+		return false;
+	bool lenient = !is_primary(session);
+	if (!engine_stream_plan(planner, statement->sql, statement->sql_size, lenient, &plan, err) ||
+	    !check_right(session, &plan, err))
+		return false;
+	if (goes_to_primary(session, &plan))
+		return execute_remote(session, statement, sink, out, err);
+	return execute_local(session, statement, sink, out, err);
+}
+
+bool fleet_session_sequence(struct fleet_session *session, const char *sql, size_t sql_size,
+			    struct error *err)
+{
+	size_t size;
+	while ((size = policy_first_statement(sql, sql_size)) > 0) {
+		struct statement statement = {.sql = sql, .sql_size = size};
+		struct statement_result ignored;
+		if (!fleet_session_execute(session, &statement, NULL, &ignored, err))
+			return false;
+		sql += size;
+		sql_size -= size;
+	}
+	return true;
+}
+
+bool fleet_session_describe(struct fleet_session *session, const char *sql, size_t sql_size,
+			    struct describe_result *out, struct error *err)
+{
+	if (!open_local(session, err))
+		return false;
+	if (session->remote_transaction)
+		return engine_stream_describe(session->remote, sql, sql_size, out, err);
+	return catch_up(session, err) && engine_stream_describe(session->local, sql, sql_size, out, err);
+}
+
+bool fleet_session_is_autocommit(const struct fleet_session *session)
+{
+	if (session->remote_transaction)
+		return false;
+	return !session->local || engine_stream_is_autocommit(session->local);
+}
+
+bool fleet_session_is_plain(const struct fleet_session *session)
+{
+	return fleet_session_is_autocommit(session) && session->written == 0 &&
+	       !(session->local && engine_stream_has_state(session->local)) &&
+	       !(session->remote && engine_stream_has_state(session->remote));
+}
+
+uint64_t fleet_session_frame_no(const struct fleet_session *session)
+{
+	uint64_t local = session->local ? engine_stream_seen(session->local) : 0;
+	return session->written > local ? session->written : local;
+}
+
+bool fleet_session_wait_for(struct fleet_session *session, uint64_t frame_no, struct error *err)
+{
+	if (is_primary(session))
+		return true; // whatever was told to a client is committed here
+	return follow_replacement(session, err) &&
+	       engine_database_settle(session->instance->engine, frame_no, clock_monotonic_ms() + CATCH_UP_MS,
+				      err);
+}
+
+bool fleet_session_settle(struct fleet_session *session, struct error *err)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + SETTLE_MS;
+	bool ok = true;
+	if (session->local && is_primary(session))
+		ok = engine_database_settle(session->instance->engine, engine_stream_seen(session->local),
+					    deadline_ms, err);
+	if (ok && session->remote)
+		ok = engine_database_settle(session->primary->engine, engine_stream_seen(session->remote),
+					    deadline_ms, err);
+	if (session->local)
+		engine_stream_end_program(session->local);
+	if (session->remote)
+		engine_stream_end_program(session->remote);
+	return ok;
+}
+
+void fleet_session_interrupt(struct fleet_session *session)
+{
+	pthread_mutex_lock(&session->mutex);
+	if (session->local)
+		engine_stream_interrupt(session->local);
+	if (session->remote)
+		engine_stream_interrupt(session->remote);
+	pthread_mutex_unlock(&session->mutex);
+}
+
+enum quick_outcome fleet_quick_execute(struct fleet_instance *instance, bool read_only,
+				       const struct statement *statement, struct result_sink *sink,
+				       struct quick_wait *wait, struct statement_result *out, bool *out_ok,
+				       struct error *err)
+{
+	if (atomic_load(&instance->gone))
+		return QUICK_DECLINED;
+	bool allow_writes = instance->spec.primary && !read_only;
+	return engine_quick_execute(instance->engine, allow_writes, statement, sink, wait, out, out_ok, err);
+}
