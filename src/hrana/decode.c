@@ -219,7 +219,8 @@ static bool decode_named_args(struct decoder *decoder, const struct json *node, 
 	return true;
 }
 
-// A whole number of at most 53 bits, for ids and indexes. It may have been read as a real (JSON_READ_BIG_REALS).
+// A whole number of at most 53 bits, for ids and indexes. It may have been read as a real
+// (JSON_READ_BIG_REALS).
 static bool whole_number(const struct json *node, int64_t *out)
 {
 	if (!is_kind(node, JSON_KIND_INTEGER) && !is_kind(node, JSON_KIND_REAL))

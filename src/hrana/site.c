@@ -107,7 +107,8 @@ static bool label_of_headers(const struct hrana *hrana, const struct net_request
 	text = net_request_header(request, "x-namespace");
 	if (text)
 		return target_of_text(text, label);
-	// A host that names no database may be the platform's own, as "api.…", but not with a path of the protocol.
+	// A host that names no database may be the platform's own, as "api.…", but not with a path of the
+	// protocol.
 	text = net_request_header(request, "host");
 	return text && target_of_host(text, hrana->domain, label) &&
 	       (target_is_protocol_path(path) || access_knows_label(hrana->access, label));
