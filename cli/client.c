@@ -1,0 +1,179 @@
+#include "cli/client.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/json_copy.h"
+
+enum {
+	ANSWER_DEPTH_MAX = 64,
+	// Waiting for an instance is a long poll of 30 seconds.
+	CALL_TIMEOUT_MS = 90 * 1000,
+};
+
+struct client client_of(struct arena *arena, const struct settings *settings, struct http *http)
+{
+	return (struct client){
+		.arena = arena,
+		.settings = settings,
+		.http = http,
+		.org = settings->org.value,
+		.server_code = "",
+	};
+}
+
+static bool no_token(const struct client *client, struct error *err)
+{
+	const struct settings *settings = client->settings;
+	error_set(err, ERR_UNAUTHORIZED,
+		  "no token for %s: log in with \"atoll auth login --url URL --token TOKEN\", or set "
+		  "ATOLL_TOKEN",
+		  settings->url.value);
+	if (settings->note)
+		snprintf(err->message + strlen(err->message), sizeof(err->message) - strlen(err->message),
+			 " (%s)", settings->note);
+	return false;
+}
+
+static bool unreachable(const struct client *client, struct error *err)
+{
+	char why[sizeof(err->message)];
+	memcpy(why, err->message, sizeof(why));
+	const struct setting *url = &client->settings->url;
+	if (err->code != ERR_UNAVAILABLE && err->code != ERR_TIMEOUT)
+		return error_context(err, "%s", url->value);
+	return error_set(err, err->code, "cannot reach the server at %s (from %s): %.200s", url->value,
+			 url->origin, why);
+}
+
+// What the server said, with what only this side knows: where the setting that failed came from.
+static bool refuse(struct client *client, int status, const struct json *answer, struct error *err)
+{
+	const struct settings *settings = client->settings;
+	const char *text = json_text_at(answer, "error");
+	client->server_code = arena_text(client->arena, json_text_at(answer, "code"));
+	if (!*text)
+		return error_set(err, ERR_BAD_REQUEST,
+				 "%s (from %s) answered with status %d and not as an Atoll server does",
+				 settings->url.value, settings->url.origin, status);
+	if (status == 401)
+		return error_set(
+			err, ERR_UNAUTHORIZED, "%s: the server at %s does not accept the token from %s", text,
+			settings->url.value, settings->token.origin ? settings->token.origin : "nowhere");
+	const char *code = client->server_code;
+	bool about_org = strcmp(code, "org_not_found") == 0 || strcmp(code, "not_a_member") == 0;
+	if (about_org && settings->org.value)
+		return error_set(err, ERR_BAD_REQUEST, "%s (%s comes from %s)", text, settings->org.value,
+				 settings->org.origin);
+	return error_set(err, strcmp(code, "not_ready") == 0 ? ERR_NOT_READY : ERR_BAD_REQUEST, "%s", text);
+}
+
+static bool exchange(struct client *client, const struct http_request *request, struct json **out,
+		     struct error *err)
+{
+	client->status = 0;
+	client->server_code = "";
+	OWNED(http_answer) struct http_answer answer = {0};
+	if (!http_send(client->http, request, &answer, err))
+		return unreachable(client, err);
+	client->status = answer.status;
+	OWNED(json_root) struct json *root = NULL;
+	if (answer.body.size > 0) {
+		struct error ignored;
+		if (!json_read_parse(answer.body.data, answer.body.size, 0, ANSWER_DEPTH_MAX, &root,
+				     &ignored))
+			return refuse(client, answer.status, NULL, err);
+	}
+	if (answer.status != 200)
+		return refuse(client, answer.status, root, err);
+	*out = TAKE(root);
+	return true;
+}
+
+bool client_call(struct client *client, const char *method, const char *path, const char *body,
+		 struct json **out, struct error *err)
+{
+	const struct settings *settings = client->settings;
+	if (!settings->token.value)
+		return no_token(client, err);
+	struct http_request request = {
+		.method = method,
+		.url = arena_printf(client->arena, "%s%s", settings->url.value, path),
+		.bearer = settings->token.value,
+		.body = body,
+		.body_size = body ? strlen(body) : 0,
+		.timeout_ms = CALL_TIMEOUT_MS,
+	};
+	return exchange(client, &request, out, err);
+}
+
+bool client_call_public(struct client *client, const char *path, int64_t timeout_ms, struct json **out,
+			struct error *err)
+{
+	struct http_request request = {
+		.method = "GET",
+		.url = arena_printf(client->arena, "%s%s", client->settings->url.value, path),
+		.timeout_ms = timeout_ms,
+	};
+	return exchange(client, &request, out, err);
+}
+
+static bool choose_org(struct client *client, const struct json *list, struct error *err)
+{
+	size_t count = json_read_size(list);
+	const struct json *chosen = count == 1 ? json_read_at(list, 0) : NULL;
+	for (size_t i = 0; i < count && !chosen; i++) {
+		const struct json *org = json_read_at(list, i);
+		if (strcmp(json_text_at(org, "type"), "personal") == 0)
+			chosen = org;
+	}
+	if (count == 0)
+		return error_set(err, ERR_BAD_REQUEST, "the user of this token is in no organization");
+	if (!chosen)
+		return error_set(
+			err, ERR_USAGE,
+			"there are %zu organizations: name one with --org, ATOLL_ORG or \"atoll org switch\"",
+			count);
+	client->org = arena_text(client->arena, json_text_at(chosen, "slug"));
+	return true;
+}
+
+bool client_org(struct client *client, const char **out, struct error *err)
+{
+	if (!client->org) {
+		OWNED(json_root) struct json *root = NULL;
+		if (!client_call(client, "GET", "/v1/organizations", NULL, &root, err) ||
+		    !choose_org(client, json_read_get(root, "organizations"), err))
+			return false;
+	}
+	*out = client->org;
+	return true;
+}
+
+bool client_org_path(struct client *client, const char **out, struct error *err, ...)
+{
+	const char *org;
+	if (!client_org(client, &org, err))
+		return false;
+	const char *path =
+		arena_printf(client->arena, "/v1/organizations/%s", address_segment(client->arena, org));
+	va_list segments;
+	va_start(segments, err);
+	const char *segment;
+	while ((segment = va_arg(segments, const char *)))
+		path = arena_printf(client->arena, "%s/%s", path, address_segment(client->arena, segment));
+	va_end(segments);
+	*out = path;
+	return true;
+}
+
+const char *client_address_of(struct client *client, const char *hostname)
+{
+	const char *server = client->settings->url.value;
+	if (!client->form_known) {
+		client->form = address_choose_form(client->arena, server, hostname, address_can_resolve);
+		client->form_known = true;
+	}
+	return address_of_database(client->arena, server, hostname, client->form);
+}

@@ -1,0 +1,58 @@
+// What the program itself is set to.
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands/commands.h"
+#include "cli/json_copy.h"
+#include "cli/table.h"
+
+// Enough to tell two tokens apart, not enough to use one.
+static const char *hidden(struct call *call, const char *token)
+{
+	return token ? arena_printf(call->arena, "%.6s…", token) : NULL;
+}
+
+static void write_setting(struct json_writer *w, const char *name, const char *value, const char *origin)
+{
+	json_write_key(w, name);
+	json_write_object(w);
+	json_write_member_text(w, "value", value);
+	json_write_member_text(w, "origin", origin);
+	json_write_end_object(w);
+}
+
+static void add_setting(struct table *table, const char *name, const char *value, const char *origin)
+{
+	table_add(table, name);
+	table_add(table, value ? value : "(not set)");
+	table_add(table, origin);
+}
+
+bool command_config_show(struct call *call, struct error *err)
+{
+	(void)err;
+	const struct settings *settings = &call->settings;
+	const char *token = hidden(call, settings->token.value);
+	if (call->json) {
+		OWNED(buffer) struct buffer text = {0};
+		struct json_writer w = json_write_to(&text);
+		json_write_object(&w);
+		write_setting(&w, "url", settings->url.value, settings->url.origin);
+		write_setting(&w, "token", token, settings->token.origin);
+		write_setting(&w, "organization", settings->org.value, settings->org.origin);
+		json_write_member_text(&w, "file", settings->file);
+		json_write_end_object(&w);
+		call_print_json(&text);
+		return true;
+	}
+	OWNED(table) struct table table = table_of((const char *const[]){"SETTING", "VALUE", "FROM"}, 3);
+	add_setting(&table, "url", settings->url.value, settings->url.origin);
+	add_setting(&table, "token", token, settings->token.origin);
+	add_setting(&table, "organization", settings->org.value, settings->org.origin);
+	add_setting(&table, "file", settings->file, "");
+	table_print(&table, stdout, call_table_style(call));
+	if (settings->note)
+		fprintf(stderr, "atoll: note: %s\n", settings->note);
+	return true;
+}

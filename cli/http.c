@@ -1,0 +1,250 @@
+#include "cli/http.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "base/arena.h"
+#include "base/disk.h"
+#include "cli/address.h"
+
+enum { TICK_MS = 100, CONNECT_TIMEOUT_MS = 10000 };
+static const size_t answer_bytes_max = 512UL << 20;
+
+struct http {
+	CURL *easy;
+	CURLM *multi;
+	char *proxy;
+	void (*tick)(void *context);
+	void *tick_context;
+	int interrupt_fd; // -1 until interrupts are caught
+	char failure[CURL_ERROR_SIZE];
+};
+
+bool http_create(struct http **out, struct error *err)
+{
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return error_set(err, ERR_INTERNAL, "libcurl cannot be started");
+	struct http *http = calloc(1, sizeof(*http));
+	ASSERT(http != NULL);
+	http->interrupt_fd = -1;
+	http->easy = curl_easy_init();
+	http->multi = curl_multi_init();
+	if (!http->easy || !http->multi) {
+		http_destroy(http);
+		return error_set(err, ERR_INTERNAL, "libcurl cannot be started");
+	}
+	*out = http;
+	return true;
+}
+
+void http_destroy(struct http *http)
+{
+	if (!http)
+		return;
+	curl_easy_cleanup(http->easy);
+	curl_multi_cleanup(http->multi);
+	fd_cleanup(&http->interrupt_fd);
+	free(http->proxy);
+	free(http);
+	curl_global_cleanup();
+}
+
+void http_cleanup(struct http **http)
+{
+	http_destroy(*http);
+	*http = NULL;
+}
+
+void http_use_proxy(struct http *http, const char *proxy)
+{
+	free(http->proxy);
+	http->proxy = strdup(proxy);
+	ASSERT(http->proxy != NULL);
+}
+
+void http_on_tick(struct http *http, void (*tick)(void *context), void *context)
+{
+	http->tick = tick;
+	http->tick_context = context;
+}
+
+void http_catch_interrupts(struct http *http)
+{
+	sigset_t interrupt;
+	sigemptyset(&interrupt);
+	sigaddset(&interrupt, SIGINT);
+	if (http->interrupt_fd >= 0 || sigprocmask(SIG_BLOCK, &interrupt, NULL) != 0)
+		return;
+	http->interrupt_fd = signalfd(-1, &interrupt, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (http->interrupt_fd < 0)
+		sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
+}
+
+// Whether a Ctrl-C came since the last look.
+static bool take_interrupt(struct http *http)
+{
+	struct signalfd_siginfo signal;
+	bool came = false;
+	while (http->interrupt_fd >= 0 &&
+	       read(http->interrupt_fd, &signal, sizeof(signal)) == (ssize_t)sizeof(signal))
+		came = true;
+	return came;
+}
+
+void http_forget_interrupts(struct http *http)
+{
+	take_interrupt(http);
+}
+
+static size_t on_body(char *bytes, size_t one, size_t size, void *context)
+{
+	(void)one;
+	struct buffer *body = context;
+	buffer_append(body, bytes, size);
+	return body->overflowed ? 0 : size;
+}
+
+static struct curl_slist *headers_of(const struct http_request *request)
+{
+	// An empty value takes a header of curl's own away.
+	struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+	if (request->body)
+		list = curl_slist_append(list, "Content-Type: application/json");
+	if (request->bearer) {
+		OWNED(buffer) struct buffer line = {0};
+		buffer_printf(&line, "Authorization: Bearer %s", request->bearer);
+		list = curl_slist_append(list, buffer_text(&line));
+	}
+	ASSERT(list != NULL);
+	return list;
+}
+
+static void set_body(CURL *easy, const struct http_request *request)
+{
+	if (request->body || strcmp(request->method, "POST") == 0) {
+		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body ? request->body : "");
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
+	}
+	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+static void set_proxy(struct http *http, const char *url)
+{
+	if (http->proxy) {
+		curl_easy_setopt(http->easy, CURLOPT_PROXY, http->proxy);
+		return;
+	}
+	// A proxy from the environment never knows the way to this machine.
+	OWNED(arena) struct arena arena = {0};
+	if (address_is_loopback(address_host(&arena, url)))
+		curl_easy_setopt(http->easy, CURLOPT_NOPROXY, "*");
+}
+
+static void set_up(struct http *http, const struct http_request *request, struct curl_slist *headers,
+		   struct buffer *body)
+{
+	CURL *easy = http->easy;
+	curl_easy_reset(easy); // keeps connections: they belong to the multi handle
+	curl_easy_setopt(easy, CURLOPT_URL, request->url);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "atoll/" ATOLL_VERSION);
+	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, body);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->failure);
+	const char *authorities = getenv("SSL_CERT_FILE");
+	if (authorities && *authorities)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, authorities);
+	if (request->user && !request->bearer) {
+		curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		curl_easy_setopt(easy, CURLOPT_USERNAME, request->user);
+		curl_easy_setopt(easy, CURLOPT_PASSWORD, request->password ? request->password : "");
+	}
+	set_body(easy, request);
+	set_proxy(http, request->url);
+}
+
+enum outcome { OUTCOME_DONE, OUTCOME_INTERRUPTED };
+
+// Runs the transfer to its end. *out_code is curl's word on it.
+static enum outcome run_transfer(struct http *http, CURLcode *out_code)
+{
+	for (;;) {
+		int running = 0;
+		if (curl_multi_perform(http->multi, &running) != CURLM_OK) {
+			*out_code = CURLE_FAILED_INIT;
+			return OUTCOME_DONE;
+		}
+		int left;
+		CURLMsg *message = curl_multi_info_read(http->multi, &left);
+		if (message && message->msg == CURLMSG_DONE) {
+			*out_code = message->data.result;
+			return OUTCOME_DONE;
+		}
+		struct curl_waitfd keyboard = {.fd = http->interrupt_fd, .events = CURL_WAIT_POLLIN};
+		unsigned extra = http->interrupt_fd >= 0 ? 1 : 0;
+		curl_multi_poll(http->multi, &keyboard, extra, TICK_MS, NULL);
+		if (take_interrupt(http))
+			return OUTCOME_INTERRUPTED;
+		if (http->tick)
+			http->tick(http->tick_context);
+	}
+}
+
+static bool fail(struct http *http, CURLcode code, const struct buffer *body,
+		 const struct http_request *request, struct error *err)
+{
+	if (body->overflowed)
+		return error_set(err, ERR_LIMIT, "the answer is larger than %zu bytes", answer_bytes_max);
+	if (code == CURLE_OPERATION_TIMEDOUT && request->timeout_ms > 0)
+		return error_set(err, ERR_TIMEOUT, "no answer within %lld ms",
+				 (long long)request->timeout_ms);
+	const char *why = http->failure[0] ? http->failure : curl_easy_strerror(code);
+	return error_set(err, ERR_UNAVAILABLE, "%s", why);
+}
+
+bool http_send(struct http *http, const struct http_request *request, struct http_answer *out,
+	       struct error *err)
+{
+	struct buffer body = {.limit_bytes = answer_bytes_max};
+	struct curl_slist *headers = headers_of(request);
+	http->failure[0] = '\0';
+	set_up(http, request, headers, &body);
+	curl_multi_add_handle(http->multi, http->easy);
+	CURLcode code = CURLE_OK;
+	enum outcome outcome = run_transfer(http, &code);
+	long status = 0;
+	const char *type = NULL;
+	curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(http->easy, CURLINFO_CONTENT_TYPE, &type);
+	bool ok = outcome == OUTCOME_DONE && code == CURLE_OK;
+	if (ok) {
+		*out = (struct http_answer){.status = (int)status, .body = body};
+		snprintf(out->content_type, sizeof(out->content_type), "%s", type ? type : "");
+	} else if (outcome == OUTCOME_INTERRUPTED) {
+		error_set(err, ERR_SHUTDOWN, "interrupted");
+	} else {
+		fail(http, code, &body, request, err);
+	}
+	curl_multi_remove_handle(http->multi, http->easy);
+	curl_slist_free_all(headers);
+	if (!ok)
+		buffer_cleanup(&body);
+	return ok;
+}
+
+void http_answer_cleanup(struct http_answer *answer)
+{
+	buffer_cleanup(&answer->body);
+}
