@@ -14,7 +14,8 @@ struct captured_frame {
 
 struct capture {
 	uint32_t salt1, salt2;
-	uint32_t first;  // number of the frame after the last commit taken
+	_Atomic(uint32_t)
+		first;   // number of the frame after the last commit taken; the flusher looks at it, too
 	uint32_t commit; // number of the last frame written that carries a commit, 0 = none since the last
 			 // take
 	uint32_t count;  // frames held, from `first`

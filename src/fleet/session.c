@@ -250,7 +250,9 @@ bool fleet_session_is_autocommit(const struct fleet_session *session)
 
 bool fleet_session_is_plain(const struct fleet_session *session)
 {
-	return fleet_session_is_autocommit(session) && session->written == 0 &&
+	bool caught_up = session->written == 0 ||
+			 engine_database_committed(session->instance->engine) >= session->written;
+	return fleet_session_is_autocommit(session) && caught_up &&
 	       !(session->local && engine_stream_has_state(session->local)) &&
 	       !(session->remote && engine_stream_has_state(session->remote));
 }
