@@ -1,14 +1,15 @@
 /// server: HTTP/1.1 on one port. Hides the HTTP library; no handler sees its types.
 ///
 /// Requests go to the first site that claims them (data plane, platform API, console); a site is a table of
-/// routes. A handler runs on a network thread with the whole body in memory, must not block there, and ends the
-/// request by net_request_finish exactly once: at once, or later from any thread. A route marked NET_WORKER is
-/// called on a worker instead and may block.
+/// routes. A handler runs on a network thread with the whole body in memory, must not block there, and ends
+/// the request by net_request_finish exactly once: at once, or later from any thread. A route marked
+/// NET_WORKER is called on a worker instead and may block.
 ///
 /// net refuses by itself, before any handler: malformed HTTP, NUL in the head, duplicate or contradicting
 /// Content-Length / Transfer-Encoding, heads over the limit, bodies over the route's limit (413), slow heads.
 ///
-/// Life:    net_server_start → … → net_server_drain (no new requests, waits for those under way) → net_server_stop.
+/// Life:    net_server_start → … → net_server_drain (no new requests, waits for those under way) →
+/// net_server_stop.
 #ifndef ATOLL_NET_SERVER_H
 #define ATOLL_NET_SERVER_H
 
@@ -30,7 +31,8 @@ enum net_place { NET_INLINE, NET_WORKER };
 
 struct net_route {
 	const char *method; // "GET" also serves HEAD
-	const char *path;   // "/v1/organizations/{org}/databases/{db}"; a segment "{x}" matches one non-empty segment
+	const char *path;   // "/v1/organizations/{org}/databases/{db}"; a segment "{x}" matches one non-empty
+			    // segment
 	net_handler *handler;
 	enum net_place place;
 	size_t body_bytes_max; // 0: a body is read and dropped up to 64 KiB
@@ -41,12 +43,14 @@ struct net_site {
 	const char *name;
 	const struct net_route *routes;
 	size_t route_count;
-	void *context; // given to handlers
+	void *context;         // given to handlers
+	bool collapse_slashes; // "//v2/pipeline" is "/v2/pipeline"; elsewhere an empty segment matches
+			       // nothing
 	/// Whether the request is this site's. May set the request's label and shorten its path
 	/// (net_request_set_target). NULL claims everything.
 	bool (*claims)(void *context, struct net_request *request);
-	/// Forms the answer to a request that reached no handler (ERR_ROUTE_NOT_FOUND, ERR_METHOD_NOT_ALLOWED with the
-	/// `Allow` header already set, ERR_BODY_TOO_LARGE, ERR_BAD_REQUEST); net finishes it.
+	/// Forms the answer to a request that reached no handler (ERR_ROUTE_NOT_FOUND, ERR_METHOD_NOT_ALLOWED
+	/// with the `Allow` header already set, ERR_BODY_TOO_LARGE, ERR_BAD_REQUEST); net finishes it.
 	void (*refuse)(void *context, struct net_request *request, const struct error *err);
 };
 
@@ -76,8 +80,8 @@ void net_server_stop(struct net_server *server);
 const char *net_request_method(const struct net_request *request);
 /// The path as matched: undecoded, repeated slashes collapsed on sites that ask for it, without query.
 const char *net_request_path(const struct net_request *request);
-const char *net_request_param(const struct net_request *request, const char *name);  // decoded path segment
-const char *net_request_query(const struct net_request *request, const char *name);  // decoded; NULL if absent
+const char *net_request_param(const struct net_request *request, const char *name); // decoded path segment
+const char *net_request_query(const struct net_request *request, const char *name); // decoded; NULL if absent
 const char *net_request_header(const struct net_request *request, const char *name); // any letter case; NULL
 const char *net_request_peer(const struct net_request *request);                     // client's address
 const struct net_route *net_request_route(const struct net_request *request);
@@ -104,7 +108,7 @@ void net_request_run(struct net_request *request, net_handler *handler, void *co
 /// The body buffer, to be filled directly. Status is 200 and content type application/json unless set.
 struct buffer *net_reply_body(struct net_request *request);
 void net_reply_status(struct net_request *request, int status);
-void net_reply_type(struct net_request *request, const char *content_type); // a literal
+void net_reply_type(struct net_request *request, const char *content_type);              // a literal
 void net_reply_header(struct net_request *request, const char *name, const char *value); // copied
 
 /// Sends the reply. The request must not be touched afterwards.

@@ -1,0 +1,297 @@
+#include "net/connection.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+// The library's order of calls: exchange_begin with the request line; exchange_step after the head; again for
+// each piece of the body; again, without a piece, after the body; again when a suspended request was resumed;
+// exchange_end when the reply is sent or the connection lost. A reply given after the head, before the body
+// was read, makes the library close the connection, so refusals wait for the body's end where that is near.
+
+static void keep_or_drop(struct buffer *buffer)
+{
+	if (buffer->capacity > BODY_KEPT_BYTES)
+		buffer_cleanup(buffer);
+	else
+		buffer_truncate(buffer, 0);
+	buffer->limit_bytes = 0;
+}
+
+static bool is_target(const char *target, size_t size)
+{
+	bool good = true;
+	for (size_t i = 0; i < size; i++)
+		good &= (unsigned char)target[i] > ' ' && target[i] != 0x7f;
+	return good;
+}
+
+void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd)
+{
+	(void)cls;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct connection *connection = info->socket_context;
+	struct net_request *request = &connection->request;
+	request->target_size = strlen(target);
+	request->target_ok = is_target(target, request->target_size);
+	request->stage = STAGE_LINE;
+	request->status = MHD_HTTP_OK;
+	return request;
+}
+
+static void request_reset(struct net_request *request)
+{
+	keep_or_drop(&request->body);
+	keep_or_drop(&request->reply);
+	arena_reset(&request->arena);
+	request->label = NULL;
+	request->close = false;
+	request->header_count = 0;
+	request->site = NULL;
+	request->router = NULL;
+	request->match.route = NULL;
+	request->match.param_count = 0;
+	request->refusal = NULL;
+	request->body_kept = false;
+	request->body_bytes = 0;
+	request->content_type = NULL;
+	request->reply_header_count = 0;
+	request->id[0] = '\0';
+	request->handler_state = NULL;
+	atomic_store_explicit(&request->state, STATE_RUNNING, memory_order_relaxed);
+}
+
+void exchange_end(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode why)
+{
+	(void)mhd;
+	(void)why;
+	struct net_server *server = cls;
+	struct net_request *request = *context;
+	if (!request)
+		return;
+	*context = NULL;
+	request_reset(request);
+	atomic_store(&request->connection->phase, PHASE_WAITING);
+	server_notice(server);
+}
+
+// -- head ---------------------------------------------------------------------------------------------
+
+static enum MHD_Result refuse_now(struct net_request *request)
+{
+	reply_refuse(request);
+	request->close = true;
+	request->stage = STAGE_HANDLED;
+	return reply_send(request);
+}
+
+static void set_refusal(struct net_request *request, const struct error *why)
+{
+	request->refusal = arena_alloc(&request->arena, sizeof(struct error));
+	*request->refusal = *why;
+}
+
+// RFC 9112 §3.2.2: a server must take the absolute form too.
+static const char *path_of(const char *url)
+{
+	size_t scheme = strncasecmp(url, "http://", 7) == 0    ? 7
+			: strncasecmp(url, "https://", 8) == 0 ? 8
+							       : 0;
+	if (scheme == 0)
+		return url;
+	const char *slash = strchr(url + scheme, '/');
+	return slash ? slash : "/";
+}
+
+static void collapse_slashes(struct net_request *request)
+{
+	if (!strstr(request->path, "//"))
+		return;
+	char *path = arena_text(&request->arena, request->path);
+	char *to = path;
+	for (const char *from = path; *from != '\0'; from++) {
+		if (*from != '/' || from[1] != '/')
+			*to++ = *from;
+	}
+	*to = '\0';
+	request->path = path;
+}
+
+static bool choose_site(struct net_server *server, struct net_request *request)
+{
+	const char *path = request->path;
+	for (size_t i = 0; i < server->site_count; i++) {
+		struct site_entry *entry = &server->sites[i];
+		if (!entry->site.claims || entry->site.claims(entry->site.context, request)) {
+			request->site = &entry->site;
+			request->router = entry->router;
+			return true;
+		}
+		request->path = path;
+		request->label = NULL;
+	}
+	return false;
+}
+
+static bool find_route(struct net_server *server, struct net_request *request, const char *url,
+		       struct error *err)
+{
+	request->path = path_of(url);
+	if (!choose_site(server, request))
+		return error_set(err, ERR_ROUTE_NOT_FOUND, "not found");
+	if (request->site->collapse_slashes)
+		collapse_slashes(request);
+	if (router_match(request->router, request->method, request->path, &request->arena, &request->match,
+			 err))
+		return true;
+	if (err->code == ERR_METHOD_NOT_ALLOWED) {
+		OWNED(buffer) struct buffer allow = {0};
+		router_allow(request->router, request->path, &request->arena, &allow);
+		if (allow.size > 0)
+			net_reply_header(request, "Allow", buffer_text(&allow));
+	}
+	return false;
+}
+
+static bool too_large(const struct net_request *request, struct error *err)
+{
+	return error_set(err, ERR_BODY_TOO_LARGE, "request body is larger than %zu bytes",
+			 request->body_bytes_max);
+}
+
+static bool expects_continue(const struct net_request *request)
+{
+	const char *expect = net_request_header(request, "Expect");
+	return expect && strcasecmp(expect, "100-continue") == 0;
+}
+
+static enum MHD_Result take_head(struct net_server *server, struct net_request *request, const char *url,
+				 const char *method, const char *version)
+{
+	struct connection *connection = request->connection;
+	atomic_fetch_add_explicit(&connection->exchange_count, 1, memory_order_relaxed);
+	atomic_store(&connection->phase, PHASE_RECEIVING);
+	request->method = method;
+	request->path = url;
+	struct error err;
+	if (!head_check(request, url, version, &err)) {
+		set_refusal(request, &err);
+		return refuse_now(request);
+	}
+	if (atomic_load(&server->draining)) {
+		error_set(&err, ERR_SHUTDOWN, "server is shutting down");
+		set_refusal(request, &err);
+		return refuse_now(request);
+	}
+
+	bool found = find_route(server, request, url, &err);
+	const char *declared = net_request_header(request, "Content-Length");
+	uint64_t length = declared ? strtoull(declared, NULL, 10) : 0;
+	request->body_kept = found && request->match.route->body_bytes_max > 0;
+	request->body_bytes_max =
+		request->body_kept ? request->match.route->body_bytes_max : BODY_DROPPED_BYTES;
+	if (found && length > request->body_bytes_max)
+		found = too_large(request, &err);
+	if (!found) {
+		set_refusal(request, &err);
+		if (length > request->body_bytes_max + BODY_WASTED_BYTES || expects_continue(request))
+			return refuse_now(request);
+	}
+	request->stage = STAGE_BODY;
+	return MHD_YES;
+}
+
+// -- body ---------------------------------------------------------------------------------------------
+
+static enum MHD_Result take_body(struct net_request *request, const char *upload, size_t size)
+{
+	request->body_bytes += size;
+	atomic_fetch_add_explicit(&request->connection->received_bytes, size, memory_order_relaxed);
+	if (request->body_bytes > request->body_bytes_max + BODY_WASTED_BYTES) {
+		reply_refuse(request);
+		reply_last_words(request);
+		return MHD_NO;
+	}
+	if (request->refusal)
+		return MHD_YES;
+	if (request->body_bytes > request->body_bytes_max) {
+		struct error err;
+		too_large(request, &err);
+		set_refusal(request, &err);
+		buffer_cleanup(&request->body);
+		return MHD_YES;
+	}
+	if (request->body_kept)
+		buffer_append(&request->body, upload, size);
+	return MHD_YES;
+}
+
+// -- handling -----------------------------------------------------------------------------------------
+
+static void suspend(struct net_request *request)
+{
+	struct connection *connection = request->connection;
+	struct net_server *server = connection->server;
+	pthread_mutex_lock(&server->mutex);
+	server->held_count++;
+	pthread_mutex_unlock(&server->mutex);
+	MHD_suspend_connection(connection->mhd);
+	int running = STATE_RUNNING;
+	if (atomic_compare_exchange_strong(&request->state, &running, STATE_SUSPENDED))
+		return;
+	// Finished while it was being suspended: whoever did it saw it running and left the resuming to us.
+	MHD_resume_connection(connection->mhd);
+	pthread_mutex_lock(&server->mutex);
+	if (--server->held_count == 0)
+		pthread_cond_broadcast(&server->changed);
+	pthread_mutex_unlock(&server->mutex);
+}
+
+static enum MHD_Result handle(struct net_request *request)
+{
+	request->stage = STAGE_HANDLED;
+	// The other side of this pair is net_server_stop: it sees the phase, or the request sees that it is
+	// too late.
+	atomic_store(&request->connection->phase, PHASE_HANDLING);
+	if (!request->refusal && atomic_load(&request->connection->server->stopping)) {
+		struct error err;
+		error_set(&err, ERR_SHUTDOWN, "server is shutting down");
+		set_refusal(request, &err);
+	}
+	if (request->refusal) {
+		reply_refuse(request);
+		return reply_send(request);
+	}
+	const struct net_route *route = request->match.route;
+	void *context = request->site->context;
+	if (route->place == NET_WORKER)
+		net_request_run(request, route->handler, context, false);
+	else
+		route->handler(context, request);
+	if (atomic_load(&request->state) == STATE_FINISHED)
+		return reply_send(request);
+	suspend(request);
+	return MHD_YES;
+}
+
+enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
+			      const char *version, const char *upload, size_t *upload_size, void **context)
+{
+	(void)mhd;
+	struct net_request *request = *context;
+	switch (request->stage) {
+	case STAGE_LINE:
+		return take_head(cls, request, url, method, version);
+	case STAGE_BODY:
+		if (*upload_size == 0)
+			return handle(request);
+		size_t size = *upload_size;
+		*upload_size = 0;
+		return take_body(request, upload, size);
+	case STAGE_HANDLED:
+		ASSERT(atomic_load(&request->state) == STATE_FINISHED);
+		return reply_send(request);
+	}
+	return MHD_NO;
+}

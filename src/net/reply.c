@@ -1,0 +1,126 @@
+#include "net/connection.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <gnutls/gnutls.h>
+
+#include "base/json_write.h"
+#include "base/trace.h"
+
+static const char json_type[] = "application/json";
+
+static const char *type_of(const struct net_request *request)
+{
+	if (request->content_type)
+		return request->content_type;
+	return request->reply.size > 0 ? json_type : NULL;
+}
+
+// The request's buffer stays where it is until the library says that the reply is sent.
+static struct MHD_Response *response_of(struct net_request *request)
+{
+	struct buffer *body = &request->reply;
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		body->size, body->data ? body->data : "", MHD_RESPMEM_PERSISTENT);
+	if (!response)
+		return NULL;
+	const char *type = type_of(request);
+	if (type)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	MHD_add_response_header(response, "X-Request-Id", net_request_id(request));
+	for (size_t i = 0; i < request->reply_header_count; i++)
+		MHD_add_response_header(response, request->reply_headers[i].name.at,
+					request->reply_headers[i].value.at);
+	if (request->close ||
+	    atomic_load_explicit(&request->connection->server->draining, memory_order_relaxed))
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	return response;
+}
+
+enum MHD_Result reply_send(struct net_request *request)
+{
+	ASSERT(!request->reply.overflowed);
+	atomic_store(&request->connection->phase, PHASE_SENDING);
+	server_notice(request->connection->server);
+	struct MHD_Response *response = response_of(request);
+	if (!response)
+		return MHD_NO;
+	trace_debug("http.request", "method", request->method, "path", request->path, "status",
+		    TRACE_INT(request->status), "request_id", net_request_id(request));
+	enum MHD_Result result =
+		MHD_queue_response(request->connection->mhd, (unsigned)request->status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static int own_status(enum error_code code)
+{
+	switch (code) {
+	case ERR_LIMIT:
+		return MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
+	case ERR_BODY_TOO_LARGE:
+		return MHD_HTTP_CONTENT_TOO_LARGE;
+	case ERR_ROUTE_NOT_FOUND:
+		return MHD_HTTP_NOT_FOUND;
+	case ERR_METHOD_NOT_ALLOWED:
+		return MHD_HTTP_METHOD_NOT_ALLOWED;
+	case ERR_SHUTDOWN:
+		return MHD_HTTP_SERVICE_UNAVAILABLE;
+	default:
+		return MHD_HTTP_BAD_REQUEST;
+	}
+}
+
+static const char *own_code(enum error_code code)
+{
+	switch (code) {
+	case ERR_BODY_TOO_LARGE:
+		return "body_too_large";
+	case ERR_ROUTE_NOT_FOUND:
+		return "route_not_found";
+	case ERR_METHOD_NOT_ALLOWED:
+		return "method_not_allowed";
+	case ERR_SHUTDOWN:
+		return "unavailable";
+	default:
+		return "bad_request";
+	}
+}
+
+void reply_refuse(struct net_request *request)
+{
+	const struct error *why = request->refusal;
+	const struct net_site *site = request->site;
+	buffer_truncate(&request->reply, 0);
+	if (site && site->refuse) {
+		site->refuse(site->context, request, why);
+		return;
+	}
+	request->status = own_status(why->code);
+	struct json_writer w = json_write_to(&request->reply);
+	json_write_object(&w);
+	json_write_member_text(&w, "error", why->message);
+	json_write_member_text(&w, "code", own_code(why->code));
+	json_write_end_object(&w);
+}
+
+void reply_last_words(struct net_request *request)
+{
+	OWNED(buffer) struct buffer words = {0};
+	buffer_printf(&words, "HTTP/1.1 %d Refused\r\nConnection: close\r\nContent-Length: %zu\r\n",
+		      request->status, request->reply.size);
+	buffer_printf(&words, "Content-Type: %s\r\nX-Request-Id: %s\r\n\r\n",
+		      request->content_type ? request->content_type : json_type, net_request_id(request));
+	if (request->reply.size > 0)
+		buffer_append(&words, request->reply.data, request->reply.size);
+	const union MHD_ConnectionInfo *tls =
+		MHD_get_connection_info(request->connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	// Who does not read what he is told has only himself to blame.
+	ssize_t ignored UNUSED;
+	if (tls)
+		ignored = gnutls_record_send(tls->tls_session, words.data, words.size);
+	else
+		ignored = send(request->connection->fd, words.data, words.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+}

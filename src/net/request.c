@@ -1,0 +1,209 @@
+#include "net/server.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+#include "net/connection.h"
+
+const char *net_request_method(const struct net_request *request)
+{
+	return request->method;
+}
+
+const char *net_request_path(const struct net_request *request)
+{
+	return request->path;
+}
+
+const char *net_request_param(const struct net_request *request, const char *name)
+{
+	size_t size = strlen(name);
+	for (size_t i = 0; i < request->match.param_count; i++) {
+		const struct route_param *param = &request->match.params[i];
+		if (param->name_size == size && memcmp(param->name, name, size) == 0)
+			return param->value;
+	}
+	return NULL;
+}
+
+const char *net_request_query(const struct net_request *request, const char *name)
+{
+	const char *raw = MHD_lookup_connection_value(request->connection->mhd, MHD_GET_ARGUMENT_KIND, name);
+	if (!raw || !strchr(raw, '%'))
+		return raw;
+	// The arena is the request's own; reading a query is no change that anybody sees.
+	struct arena *arena = &request->connection->request.arena;
+	const char *decoded;
+	size_t size;
+	return router_decode(raw, strlen(raw), arena, &decoded, &size) ? decoded : raw;
+}
+
+const char *net_request_header(const struct net_request *request, const char *name)
+{
+	size_t size = strlen(name);
+	for (size_t i = 0; i < request->header_count; i++) {
+		const struct header *header = &request->headers[i];
+		if (header->name.size == size && strncasecmp(header->name.at, name, size) == 0)
+			return header->value.at;
+	}
+	return NULL;
+}
+
+const char *net_request_peer(const struct net_request *request)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(request->connection->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *address = info ? info->client_addr : NULL;
+	char *text = arena_alloc(&request->connection->request.arena, INET6_ADDRSTRLEN);
+	const char *got = NULL;
+	if (address && address->sa_family == AF_INET)
+		got = inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text,
+				INET6_ADDRSTRLEN);
+	if (address && address->sa_family == AF_INET6)
+		got = inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr,
+				text, INET6_ADDRSTRLEN);
+	return got ? got : "";
+}
+
+const struct net_route *net_request_route(const struct net_request *request)
+{
+	return request->match.route;
+}
+
+const struct buffer *net_request_body(const struct net_request *request)
+{
+	return &request->body;
+}
+
+struct arena *net_request_arena(struct net_request *request)
+{
+	return &request->arena;
+}
+
+static bool is_good_id(const char *id)
+{
+	size_t size = strnlen(id, REQUEST_ID_BYTES);
+	if (size == 0 || size == REQUEST_ID_BYTES)
+		return false;
+	for (size_t i = 0; i < size; i++) {
+		if (id[i] < '!' || id[i] > '~')
+			return false;
+	}
+	return true;
+}
+
+static char *put_hex(char *at, uint64_t value)
+{
+	int shift = 0;
+	while (shift < 60 && value >> (shift + 4) != 0)
+		shift += 4;
+	for (; shift >= 0; shift -= 4)
+		*at++ = "0123456789abcdef"[(value >> shift) & 15];
+	return at;
+}
+
+const char *net_request_id(struct net_request *request)
+{
+	if (request->id[0] != '\0')
+		return request->id;
+	const char *given = net_request_header(request, "X-Request-Id");
+	if (given && is_good_id(given)) {
+		memcpy(request->id, given, strlen(given) + 1);
+		return request->id;
+	}
+	const struct connection *connection = request->connection;
+	memcpy(request->id, connection->server->id_prefix, sizeof(connection->server->id_prefix) - 1);
+	char *at = request->id + sizeof(connection->server->id_prefix) - 1;
+	*at++ = '-';
+	at = put_hex(at, connection->number);
+	*at++ = '-';
+	at = put_hex(at, atomic_load_explicit(&connection->exchange_count, memory_order_relaxed));
+	*at = '\0';
+	return request->id;
+}
+
+void net_request_set_target(struct net_request *request, const char *label, const char *path)
+{
+	request->label = label ? arena_text(&request->arena, label) : NULL;
+	request->path = arena_text(&request->arena, path);
+}
+
+const char *net_request_label(const struct net_request *request)
+{
+	return request->label;
+}
+
+void net_request_set_state(struct net_request *request, void *state)
+{
+	request->handler_state = state;
+}
+
+void *net_request_state(const struct net_request *request)
+{
+	return request->handler_state;
+}
+
+// The library does not look at the socket of a request that is being handled.
+bool net_request_is_abandoned(const struct net_request *request)
+{
+	struct pollfd socket = {.fd = request->connection->fd, .events = POLLRDHUP};
+	return poll(&socket, 1, 0) > 0 && (socket.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+static void run_on_worker(struct task *task)
+{
+	struct net_request *request = CONTAINER_OF(task, struct net_request, task);
+	request->run_handler(request->run_context, request);
+}
+
+void net_request_run(struct net_request *request, net_handler *handler, void *context, bool urgent)
+{
+	request->run_handler = handler;
+	request->run_context = context;
+	request->task.run = run_on_worker;
+	if (urgent)
+		workers_run_urgent(request->connection->server->workers, &request->task);
+	else
+		workers_run(request->connection->server->workers, &request->task);
+}
+
+struct buffer *net_reply_body(struct net_request *request)
+{
+	return &request->reply;
+}
+
+void net_reply_status(struct net_request *request, int status)
+{
+	request->status = status;
+}
+
+void net_reply_type(struct net_request *request, const char *content_type)
+{
+	request->content_type = content_type;
+}
+
+void net_reply_header(struct net_request *request, const char *name, const char *value)
+{
+	ASSERT(request->reply_header_count < REPLY_HEADERS_MAX);
+	struct header *header = &request->reply_headers[request->reply_header_count++];
+	header->name.at = arena_text(&request->arena, name);
+	header->value.at = arena_text(&request->arena, value);
+}
+
+void net_request_finish(struct net_request *request)
+{
+	struct connection *connection = request->connection;
+	int before = atomic_exchange(&request->state, STATE_FINISHED);
+	ASSERT(before != STATE_FINISHED);
+	if (before == STATE_RUNNING)
+		return; // the network thread finds the reply when the handler returns to it
+	struct net_server *server = connection->server;
+	MHD_resume_connection(connection->mhd);
+	pthread_mutex_lock(&server->mutex);
+	if (--server->held_count == 0)
+		pthread_cond_broadcast(&server->changed);
+	pthread_mutex_unlock(&server->mutex);
+}

@@ -1,0 +1,351 @@
+#include "net/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crypt.h"
+#include "base/disk.h"
+#include "base/trace.h"
+#include "net/connection.h"
+#include "net/sweeper.h"
+#include "net/tls.h"
+
+enum {
+	BACKLOG = 1024,
+	STACK_BYTES = 1024 * 1024,
+	POOL_SPARE_BYTES =
+		8 * 1024, // what the library needs beside the head: its own lists, the reply's head
+};
+
+// -- listening ----------------------------------------------------------------------------------------
+
+// "host:port", "[v6]:port"; both texts are malloc'd.
+static bool split_address(const char *listen, char **out_host, char **out_port)
+{
+	const char *colon = strrchr(listen, ':');
+	if (!colon || colon == listen || colon[1] == '\0')
+		return false;
+	const char *host = listen;
+	size_t size = (size_t)(colon - listen);
+	if (host[0] == '[') {
+		if (host[size - 1] != ']' || size < 3)
+			return false;
+		host++;
+		size -= 2;
+	} else if (memchr(host, ':', size)) {
+		return false;
+	}
+	*out_host = strndup(host, size);
+	*out_port = strdup(colon + 1);
+	ASSERT(*out_host != NULL && *out_port != NULL);
+	return true;
+}
+
+static int bind_one(const struct addrinfo *address)
+{
+	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	int on = 1;
+	int off = 0;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (address->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	int reason = errno;
+	close(fd);
+	errno = reason;
+	return -1;
+}
+
+static bool open_listener(const char *address, int *out_fd, struct error *err)
+{
+	OWNED(text) char *host = NULL;
+	OWNED(text) char *port = NULL;
+	if (!split_address(address, &host, &port))
+		return error_set(err, ERR_USAGE, "listen: \"%s\" is not ADDRESS:PORT", address);
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	struct addrinfo *found = NULL;
+	int result = getaddrinfo(host, port, &hints, &found);
+	if (result != 0)
+		return error_set(err, ERR_USAGE, "listen: \"%s\": %s", address, gai_strerror(result));
+	int fd = -1;
+	for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
+		fd = bind_one(at);
+	int reason = errno;
+	freeaddrinfo(found);
+	if (fd < 0) {
+		char text[96];
+		error_errno(err, reason, "bind", "listen: cannot serve on %s: %s", address,
+			    strerror_r(reason, text, sizeof(text)));
+		return false;
+	}
+	*out_fd = fd;
+	return true;
+}
+
+static void name_address(int fd, char *text, size_t size)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t length = sizeof(address);
+	char host[INET6_ADDRSTRLEN] = "";
+	char port[8] = "";
+	getsockname(fd, (struct sockaddr *)&address, &length);
+	getnameinfo((struct sockaddr *)&address, length, host, sizeof(host), port, sizeof(port),
+		    NI_NUMERICHOST | NI_NUMERICSERV);
+	snprintf(text, size, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+// -- the library --------------------------------------------------------------------------------------
+
+static void connection_open(struct net_server *server, struct MHD_Connection *mhd, void **out)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+	ASSERT(connection != NULL);
+	connection->server = server;
+	connection->mhd = mhd;
+	connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	connection->request.connection = connection;
+	pthread_mutex_lock(&server->mutex);
+	connection->number = ++server->connection_count;
+	connection->next = server->connections;
+	if (connection->next)
+		connection->next->previous = connection;
+	server->connections = connection;
+	pthread_mutex_unlock(&server->mutex);
+	*out = connection;
+}
+
+static void connection_close(struct connection *connection)
+{
+	struct net_server *server = connection->server;
+	pthread_mutex_lock(&server->mutex);
+	if (connection->previous)
+		connection->previous->next = connection->next;
+	else
+		server->connections = connection->next;
+	if (connection->next)
+		connection->next->previous = connection->previous;
+	pthread_cond_broadcast(&server->changed);
+	pthread_mutex_unlock(&server->mutex);
+	buffer_cleanup(&connection->request.body);
+	buffer_cleanup(&connection->request.reply);
+	arena_cleanup(&connection->request.arena);
+	free(connection);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		connection_open(cls, mhd, socket_context);
+	} else if (*socket_context) {
+		connection_close(*socket_context);
+		*socket_context = NULL;
+	}
+}
+
+// Paths and queries are decoded by us, after the split (router.h).
+static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
+{
+	(void)cls;
+	(void)mhd;
+	return strlen(text);
+}
+
+static void on_library_message(void *cls, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+static void on_library_message(void *cls, const char *format, va_list args)
+{
+	(void)cls;
+	if (!trace_enabled(TRACE_DEBUG))
+		return;
+	char text[200];
+	vsnprintf(text, sizeof(text), format, args);
+	text[strcspn(text, "\n")] = '\0';
+	trace_debug("http.library", "message", text);
+}
+
+static int give_certificate(gnutls_session_t session, const gnutls_datum_t *issuers, int issuer_count,
+			    const gnutls_pk_algorithm_t *algorithms, int algorithm_count,
+			    gnutls_pcert_st **out_certificates, unsigned *out_count,
+			    gnutls_privkey_t *out_key)
+{
+	(void)issuers;
+	(void)issuer_count;
+	(void)algorithms;
+	(void)algorithm_count;
+	struct MHD_Connection *mhd = gnutls_session_get_ptr(session);
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct connection *connection = info->socket_context;
+	const struct tls_pair *pair = tls_current(connection->server->tls);
+	*out_certificates = pair->certificates;
+	*out_count = pair->certificate_count;
+	*out_key = pair->key;
+	return 0;
+}
+
+static struct MHD_Daemon *start_daemon(struct net_server *server, const struct net_options *options,
+				       int listener)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned threads = options->thread_count > 0 ? (unsigned)options->thread_count
+						     : (unsigned)(cores > 0 ? cores : 1);
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	if (server->tls)
+		flags |= MHD_USE_TLS;
+	struct MHD_OptionItem more[4] = {0};
+	size_t count = 0;
+	// A pool of one would cost a thread that only waits.
+	if (threads > 1)
+		more[count++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL};
+	if (server->tls)
+		more[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK, 0,
+							(void *)(uintptr_t)give_certificate};
+	more[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+	return MHD_start_daemon(flags, 0, NULL, NULL, exchange_step, server,                      //
+				MHD_OPTION_EXTERNAL_LOGGER, on_library_message, NULL,             //
+				MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listener,                   //
+				MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server,              //
+				MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,                 //
+				MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server,                //
+				MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,              //
+				MHD_OPTION_STRICT_FOR_CLIENT, 0,                                  //
+				MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connections_max,  //
+				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_timeout_s, //
+				MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+				options->head_bytes_max + POOL_SPARE_BYTES,        //
+				MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, //
+				MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+}
+
+// -- life ---------------------------------------------------------------------------------------------
+
+static void server_free(struct net_server *server)
+{
+	tls_close(server->tls);
+	for (size_t i = 0; i < server->site_count; i++)
+		router_destroy(server->sites[i].router);
+	free(server->sites);
+	pthread_mutex_destroy(&server->mutex);
+	pthread_cond_destroy(&server->changed);
+	free(server);
+}
+
+static struct net_server *server_create(const struct net_options *options)
+{
+	struct net_server *server = calloc(1, sizeof(*server));
+	ASSERT(server != NULL);
+	server->workers = options->workers;
+	server->head_bytes_max = options->head_bytes_max;
+	server->site_count = options->site_count;
+	server->sites = calloc(options->site_count + 1, sizeof(*server->sites));
+	ASSERT(server->sites != NULL);
+	for (size_t i = 0; i < options->site_count; i++) {
+		server->sites[i].site = options->sites[i];
+		server->sites[i].router =
+			router_create(options->sites[i].routes, options->sites[i].route_count);
+	}
+	crypt_random_hex(4, server->id_prefix);
+	pthread_mutex_init(&server->mutex, NULL);
+	clock_cond_init(&server->changed);
+	return server;
+}
+
+bool net_server_start(const struct net_options *options, struct net_server **out, struct error *err)
+{
+	ASSERT(options->workers != NULL && options->connections_max > 0 && options->head_bytes_max > 0);
+	ASSERT(options->idle_timeout_s > 0);
+	struct net_server *server = server_create(options);
+	OWNED(fd) int listener = -1;
+	if (options->tls_cert && !tls_open(options->tls_cert, options->tls_key, &server->tls, err)) {
+		server_free(server);
+		return false;
+	}
+	if (!open_listener(options->listen, &listener, err)) {
+		server_free(server);
+		return false;
+	}
+	name_address(listener, server->address, sizeof(server->address));
+	server->daemon = start_daemon(server, options, listener);
+	if (!server->daemon) {
+		server_free(server);
+		return error_set(err, ERR_INTERNAL, "the HTTP library did not start");
+	}
+	listener = -1; // the library closes it
+	server->sweeper = sweeper_start(server, options->idle_timeout_s);
+	*out = server;
+	return true;
+}
+
+const char *net_server_address(const struct net_server *server)
+{
+	return server->address;
+}
+
+bool net_server_reload_tls(struct net_server *server, struct error *err)
+{
+	return server->tls ? tls_reload(server->tls, err) : true;
+}
+
+void server_notice(struct net_server *server)
+{
+	if (!atomic_load(&server->draining))
+		return;
+	pthread_mutex_lock(&server->mutex);
+	pthread_cond_broadcast(&server->changed);
+	pthread_mutex_unlock(&server->mutex);
+}
+
+static bool is_busy_locked(const struct net_server *server)
+{
+	for (const struct connection *at = server->connections; at; at = at->next) {
+		if (atomic_load(&at->phase) != PHASE_WAITING)
+			return true;
+	}
+	return false;
+}
+
+static bool is_handling_locked(const struct net_server *server)
+{
+	for (const struct connection *at = server->connections; at; at = at->next) {
+		if (atomic_load(&at->phase) == PHASE_HANDLING)
+			return true;
+	}
+	return server->held_count > 0;
+}
+
+// The library can stop listening, but does so in a race with its own threads that it ends by aborting the
+// process (0.9.75, MHD_quiesce_daemon with a pool); so who comes now is told so with a 503.
+void net_server_drain(struct net_server *server, int64_t deadline_ms)
+{
+	atomic_store(&server->draining, true);
+	pthread_mutex_lock(&server->mutex);
+	while (is_busy_locked(server) && clock_cond_wait(&server->changed, &server->mutex, deadline_ms)) {
+	}
+	pthread_mutex_unlock(&server->mutex);
+}
+
+void net_server_stop(struct net_server *server)
+{
+	if (!server)
+		return;
+	atomic_store(&server->draining, true);
+	atomic_store(&server->stopping, true);
+	sweeper_stop(server->sweeper);
+	// The library aborts when it is stopped over a suspended request.
+	pthread_mutex_lock(&server->mutex);
+	while (is_handling_locked(server))
+		clock_cond_wait(&server->changed, &server->mutex, INT64_MAX);
+	pthread_mutex_unlock(&server->mutex);
+	MHD_stop_daemon(server->daemon);
+	server_free(server);
+}
