@@ -38,12 +38,12 @@ static bool run_statement(struct shell *shell, struct error *err)
 	return true;
 }
 
-// Puts the place in front of a message, where there are places: not at the keyboard.
+// Puts the place in front of a message, where it helps: not at the keyboard.
 static bool add_place(const struct shell *shell, int line, struct error *err)
 {
 	if (shell->source)
 		return error_context(err, "%s:%d", shell->source, line);
-	return shell->interactive || error_context(err, "line %d", line);
+	return shell->interactive || shell->one_line || error_context(err, "line %d", line);
 }
 
 static int count_lines(const char *text, size_t size)
@@ -156,6 +156,7 @@ static bool end_transaction(struct shell *shell, struct error *err)
 bool shell_run_text(struct shell *shell, const char *text, struct error *err)
 {
 	shell->line = 1;
+	shell->one_line = !strchr(text, '\n');
 	return take_line(shell, text, strlen(text), err) && finish(shell, err) && end_transaction(shell, err);
 }
 

@@ -19,6 +19,7 @@ struct shell {
 	struct output output;
 	const char *name; // of the database, for the prompt
 	bool interactive;
+	bool one_line; // the input is a single line: a place says nothing
 	bool timer;
 	bool leaving;     // .quit
 	int nested_reads; // .read inside .read

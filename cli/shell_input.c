@@ -1,5 +1,6 @@
 #include "cli/shell_input.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,14 @@ static unsigned char cancel(EditLine *editor, int key)
 	return CC_EOF;
 }
 
+static unsigned char suspend(EditLine *editor, int key)
+{
+	(void)editor;
+	(void)key;
+	raise(SIGTSTP); // the editor puts the terminal back before it stops, and takes it again afterwards
+	return CC_REFRESH;
+}
+
 bool shell_input_open(void (*write_prompt)(void *context, char *text, size_t size), void *context,
 		      struct shell_input **out, struct error *err)
 {
@@ -88,10 +97,12 @@ bool shell_input_open(void (*write_prompt)(void *context, char *text, size_t siz
 	el_set(editor, EL_HIST, history, input->history);
 	el_set(editor, EL_EDITOR, "emacs");
 	el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
-	// While a line is edited Ctrl-C is a key like others, not a signal.
-	el_set(editor, EL_SETTY, "-d", "intr=", NULL);
+	// While a line is edited Ctrl-C and Ctrl-Z are keys like others, not signals.
+	el_set(editor, EL_SETTY, "-d", "-isig", NULL);
 	el_set(editor, EL_ADDFN, "atoll-cancel", "Forget the input", cancel);
 	el_set(editor, EL_BIND, "^C", "atoll-cancel", NULL);
+	el_set(editor, EL_ADDFN, "atoll-suspend", "Stop until the shell says go on", suspend);
+	el_set(editor, EL_BIND, "^Z", "atoll-suspend", NULL);
 	el_source(editor, NULL);
 	*out = input;
 	return true;

@@ -9,6 +9,8 @@
 #include "base/attributes.h"
 #include "base/clock.h"
 
+enum { SHOWN_AFTER_MS = 150 }; // what is done at once needs no show
+
 void spinner_start(struct spinner *spinner, const char *what)
 {
 	const char *kind = getenv("TERM");
@@ -26,10 +28,10 @@ void spinner_tick(void *context)
 		return;
 	static const char *const frames[] = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
 	int64_t elapsed_ms = clock_monotonic_ms() - spinner->started_ms;
-	char elapsed[40];
-	spinner_format_elapsed(elapsed_ms, elapsed, sizeof(elapsed));
+	if (elapsed_ms < SHOWN_AFTER_MS)
+		return;
 	const char *frame = frames[elapsed_ms / SPINNER_TICK_MS % (int64_t)ARRAY_LENGTH(frames)];
-	fprintf(stderr, "\r\033[K%s %s… %s", frame, spinner->what, elapsed);
+	fprintf(stderr, "\r\033[K%s %s… %.1f s", frame, spinner->what, (double)elapsed_ms / 1000);
 	fflush(stderr);
 	spinner->drawn = true;
 }
