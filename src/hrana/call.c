@@ -54,11 +54,13 @@ struct call *call_begin(struct hrana *hrana, struct net_request *request, int ve
 
 bool call_parse(struct call *call, struct error *err)
 {
-	return call->body || decode_parse(net_request_body(call->request), &call->body, err);
+	return decode_parse(net_request_body(call->request), &call->body, err);
 }
 
 void call_drop_body(struct call *call)
 {
+	if (call->body)
+		call->decoded = false;
 	json_read_free(call->body);
 	call->body = NULL;
 }

@@ -48,6 +48,7 @@ struct call {
 
 	struct json *body; // NULL when it is not parsed, or not any more
 	struct pipeline pipeline;
+	bool decoded; // the pipeline is, and what it borrows from is there
 	struct baton baton;
 	bool has_baton;
 
@@ -73,8 +74,9 @@ struct call {
 /// NULL when the request was refused, and answered.
 struct call *call_begin(struct hrana *hrana, struct net_request *request, int version);
 
-/// Parses the body, if it is not parsed already. The tree lives until call_drop_body or the end.
+/// Parses the body. The tree lives until call_drop_body or the end.
 MUST_USE bool call_parse(struct call *call, struct error *err);
+/// Frees the tree, if there is one; the pipeline must be decoded again then.
 void call_drop_body(struct call *call);
 
 /// Opens the seal of the client's baton. Fails: ERR_BATON_INVALID.

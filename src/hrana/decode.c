@@ -446,6 +446,7 @@ bool decode_pipeline(struct decoder *decoder, const struct json *body, struct pi
 	const struct json *baton = decode_member(body, "baton");
 	if (baton && !is_kind(baton, JSON_KIND_TEXT))
 		return decode_fail(err, "`baton`", "a string", baton);
+	*out = (struct pipeline){0};
 	out->baton = baton ? json_read_text(baton, &out->baton_size) : NULL;
 
 	const struct json *list = json_read_get(body, "requests");

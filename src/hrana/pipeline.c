@@ -1,5 +1,6 @@
 #include "hrana/pipeline.h"
 
+#include "hrana/decode_fast.h"
 #include "hrana/errors.h"
 #include "hrana/quick.h"
 #include "hrana/run.h"
@@ -114,17 +115,22 @@ void pipeline_write_end(struct json_writer *w, const char *baton)
 
 static bool decode(struct call *call, struct error *err)
 {
+	struct pipeline *pipeline = &call->pipeline;
 	struct decoder decoder = {.arena = call->arena, .version = call->version};
-	return call_parse(call, err) && decode_pipeline(&decoder, call->body, &call->pipeline, err) &&
-	       call_read_baton(call, call->pipeline.baton, call->pipeline.baton_size, err);
+	*pipeline = (struct pipeline){0};
+	if (!decode_fast(call->arena, net_request_body(call->request), pipeline) &&
+	    (!call_parse(call, err) || !decode_pipeline(&decoder, call->body, pipeline, err)))
+		return false;
+	call->decoded = true;
+	return call_read_baton(call, pipeline->baton, pipeline->baton_size, err);
 }
 
 static bool run_all(struct call *call, struct error *err)
 {
 	struct pipeline *pipeline = &call->pipeline;
 	struct json_writer *w = &call->out;
-	// The quick path gave the tree up, for another thread must not free it.
-	if (!call->body && !decode(call, err))
+	// The quick path may have given up what the pipeline borrowed from.
+	if (!call->decoded && !decode(call, err))
 		return false;
 	if (!call_open_stream(call, err))
 		return false;
