@@ -243,8 +243,8 @@ class Server {
 		if (this.exit && !this.expects_end) throw new Error(`atolld ended by itself\n${this.report()}`);
 	}
 
-	/// SIGTERM: drains, must end with 0.
-	async stop() {
+	/// SIGTERM: drains, must end with 0. The data goes unless it is to be kept or was the caller's.
+	async stop({ keep_data = false } = {}) {
 		if (!this.child) return;
 		try {
 			if (!this.exit) {
@@ -259,7 +259,7 @@ class Server {
 			this.check();
 		} finally {
 			this.forget();
-			if (this.owns_data) this.remove_data();
+			if (!keep_data) this.remove_data();
 		}
 	}
 
@@ -274,13 +274,7 @@ class Server {
 
 	/// Stops the server if it runs and starts it on the same data. Its port may be another one unless same_port.
 	async restart({ args = this.args, env = this.env, same_port = false } = {}) {
-		const owns_data = this.owns_data;
-		this.owns_data = false;
-		try {
-			await this.stop();
-		} finally {
-			this.owns_data = owns_data;
-		}
+		await this.stop({ keep_data: true });
 		this.args = args;
 		this.env = env;
 		await this.start(same_port ? `127.0.0.1:${this.port}` : '127.0.0.1:0');
