@@ -1,11 +1,12 @@
 /// access: who may open which database. The only part of the platform that the data plane sees.
 ///
-/// A host label ("my-db-my-org", "3287469dae4185-my-db-my-org") is looked up exactly, never split; the credential
-/// is a database token (Ed25519 JWT), or an instance's username and password (HTTP Basic). Verified pairs are
-/// cached by hash until the token expires, the database's credentials are rotated, or the database is destroyed.
+/// A host label ("my-db-my-org", "3287469dae4185-my-db-my-org") is looked up exactly, never split; the
+/// credential is a database token (Ed25519 JWT), or an instance's username and password (HTTP Basic).
+/// Verified pairs are cached by hash until the token expires, the database's credentials are rotated, or the
+/// database is destroyed.
 ///
-/// Threads: any. A cached check takes well under a microsecond; a first one verifies a signature (about 40 µs) and
-/// may read the platform's store. It never blocks on writers.
+/// Threads: any. A cached check takes well under a microsecond; a first one verifies a signature (about 40
+/// µs) and may read the platform's store. It never blocks on writers.
 #ifndef ATOLL_PLATFORM_ACCESS_H
 #define ATOLL_PLATFORM_ACCESS_H
 
@@ -25,7 +26,8 @@ struct access_grant {
 	uint64_t epoch;         // moves with every rotation
 };
 
-/// True when the label names a database or an instance; for telling the data plane from the platform's routes.
+/// True when the label names a database or an instance; for telling the data plane from the platform's
+/// routes.
 bool access_knows_label(struct access *access, const char *label);
 
 /// label          host label, any letter case

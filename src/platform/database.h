@@ -1,0 +1,88 @@
+/// database: logical databases and the tokens that open them.
+#ifndef ATOLL_PLATFORM_DATABASE_H
+#define ATOLL_PLATFORM_DATABASE_H
+
+#include "platform/organization.h"
+
+struct database {
+	int64_t row; // in the store
+	const char *uuid;
+	const char *name;
+	const char *hostname;       // of the nearest instance
+	const char *primary_region; // "" without instances
+	const char *const *regions; // distinct codes of the instances, the primary's first, then sorted
+	size_t region_count;
+};
+
+/// What a database is asked to become. NULL is "not given".
+struct database_wish {
+	const char *name;
+	const char *group;
+	const char *image;    // "latest" or "canary"
+	const char *location; // must be known; creates no instance
+};
+
+struct database_filter {
+	const char *group;   // name
+	const char *schema;  // name
+	bool schema_parents; // only those that are schemas of others
+	const char *parent;  // UUID
+	int64_t limit;       // 0 = all, else 1..1000
+	const char *cursor;  // as given out before
+};
+
+/// Fails: ERR_MISSING_FIELD, ERR_INVALID_NAME, ERR_INVALID_FIELD, ERR_INVALID_LOCATION, ERR_GROUP_NOT_FOUND
+/// (to be
+///        answered as 400 here), ERR_ALREADY_EXISTS (name taken: "database with name [X] already exists";
+///        host label taken: "hostname is already taken")
+MUST_USE bool platform_create_database(struct platform *platform, const struct caller *caller,
+				       const struct organization *organization,
+				       const struct database_wish *wish, struct arena *arena,
+				       struct database *out, struct error *err);
+
+/// By name. *out_next is the cursor of the following page, NULL on the last.
+/// Fails: ERR_BAD_REQUEST for a limit or a cursor that cannot be
+MUST_USE bool platform_list_databases(struct platform *platform, const struct organization *organization,
+				      const struct database_filter *filter, struct arena *arena,
+				      struct database **out, size_t *out_count, const char **out_next,
+				      struct error *err);
+
+/// `ref` is a name or a UUID (which wins).
+/// Fails: ERR_DATABASE_NOT_FOUND "could not find database with name [X]: record not found"
+MUST_USE bool platform_find_database(struct platform *platform, const struct organization *organization,
+				     const char *ref, struct arena *arena, struct database *out,
+				     struct error *err);
+
+/// Data, instances, hostnames and tokens die; the name is free at once.
+MUST_USE bool platform_destroy_database(struct platform *platform, const struct caller *caller,
+					const struct organization *organization,
+					const struct database *database, struct error *err);
+
+struct database_configuration {
+	uint64_t size_limit_bytes; // 0 = none
+	bool allow_attach;
+	bool block_reads;
+	bool block_writes;
+	bool delete_protection;
+};
+MUST_USE bool platform_database_configuration(struct platform *platform,
+					      const struct organization *organization,
+					      const struct database *database,
+					      struct database_configuration *out, struct error *err);
+
+/// A database token.
+/// expiration     "never" (also "none", "default", NULL, ""), or a duration like "2w1d30m"
+/// authorization  "full-access" (also NULL, "") or "read-only"
+/// Fails: ERR_INVALID_EXPIRATION "Invalid expiration format", ERR_INVALID_FIELD
+MUST_USE bool platform_mint_database_token(struct platform *platform, const struct caller *caller,
+					   const struct organization *organization,
+					   const struct database *database, const char *expiration,
+					   const char *authorization, struct arena *arena,
+					   const char **out_jwt, struct error *err);
+
+/// Every token of the database and every instance's password stop working before this returns.
+MUST_USE bool platform_rotate_database(struct platform *platform, const struct caller *caller,
+				       const struct organization *organization,
+				       const struct database *database, struct error *err);
+
+#endif

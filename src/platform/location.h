@@ -1,0 +1,26 @@
+/// location: places with a code, from a built-in table; the options name those that are served.
+#ifndef ATOLL_PLATFORM_LOCATION_H
+#define ATOLL_PLATFORM_LOCATION_H
+
+#include "platform/platform.h"
+
+struct location {
+	const char *code;
+	const char *description;
+};
+
+/// Those served, by code. Valid as long as the platform.
+const struct location *const *platform_locations(struct platform *platform, size_t *out_count);
+
+/// Exact code; NULL if not served.
+const struct location *platform_find_location(struct platform *platform, const char *code);
+
+/// The nearest served others, nearest first; returns how many.
+enum { LOCATION_CLOSEST_MAX = 3 };
+size_t platform_closest_locations(struct platform *platform, const struct location *location,
+				  const struct location *out[LOCATION_CLOSEST_MAX]);
+
+/// The one that answers a client without further knowledge.
+const struct location *platform_closest_location(struct platform *platform);
+
+#endif

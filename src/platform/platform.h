@@ -1,0 +1,66 @@
+/// platform: the domain. Users, organizations, members, tokens, logical databases and their instances, kept
+/// in the platform's own logical database. Knows nothing of HTTP, nor how its results are written down.
+///
+/// One header a noun: organization.h, token.h, database.h, instance.h, location.h; access.h for the data
+/// plane.
+///
+/// Results live in the arena that the caller gives. Lists are arrays with a count and may be empty, then
+/// NULL. Errors carry the code and the text of spec/platform-api.md. Life:    fleet_open → platform_open → …
+/// → fleet_close → platform_close: the fleet's last events still come
+///          while it closes, so the platform goes after it.
+/// Threads: any. Functions that change something block until it is durable; call them from workers.
+#ifndef ATOLL_PLATFORM_PLATFORM_H
+#define ATOLL_PLATFORM_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+
+struct access;
+struct fleet;
+struct fleet_options;
+struct platform;
+
+struct platform_options {
+	struct fleet *fleet;
+	const char *domain;    // hostnames end in it; with ":port" where clients need one
+	const char *locations; // codes served here, separated by commas; NULL or "" = all built-in ones
+	const char *closest;   // code answered as the closest location; NULL or "" = the first one served
+	bool domain_in_dns;    // refuse names whose host label would not fit into DNS (63 characters)
+};
+
+/// Opens the store, brings its schema up to date, connects itself to the fleet (describe, instance_event) and
+/// finishes or undoes what a crash left half done.
+/// Fails: ERR_STALE  the store was written by a newer version
+///        ERR_USAGE  a location of the options is unknown
+MUST_USE bool platform_open(const struct platform_options *options, struct platform **out, struct error *err);
+void platform_close(struct platform *platform); // NULL is fine
+
+/// Valid as long as the platform.
+struct access *platform_access(struct platform *platform);
+
+/// First start only (no user exists): creates the user with its personal organization, the organization with
+/// the user as its owner, a platform token, and writes `file` (0600, JSON: url, organization, username,
+/// token). Afterwards does nothing. *out_created tells which it was.
+struct platform_bootstrap {
+	const char *organization;
+	const char *username;
+	const char *url;
+	const char *file;
+};
+MUST_USE bool platform_bootstrap(struct platform *platform, const struct platform_bootstrap *first,
+				 bool *out_created, struct error *err);
+
+/// Who asks. Made by platform_authenticate; the audit log names it.
+struct caller {
+	int64_t user;         // row in the store
+	const char *username; //
+	const char *email;    // "" if unknown
+	int64_t organization; // the only one the token is good for; 0 = all of the user's
+	const char *origin;   // "cli" or "web"; set by whoever knows
+};
+
+#endif

@@ -1,0 +1,43 @@
+/// token: platform tokens, which operate the API. An EdDSA JWT that carries only `jti`; the store knows the
+/// jti, never the token. They do not expire, and are revoked one by one.
+#ifndef ATOLL_PLATFORM_TOKEN_H
+#define ATOLL_PLATFORM_TOKEN_H
+
+#include "platform/platform.h"
+
+struct token {
+	const char *id; // 22 characters
+	const char *name;
+	const char *organization; // slug of the only one it is good for; NULL = all
+	int64_t created_ms;
+};
+
+/// Who presents this token (without scheme). Works for every platform token, whatever it is restricted to.
+/// Strings of *out live in the arena; origin is "web" until set.
+/// Fails: ERR_UNAUTHORIZED "invalid token", ERR_TOKEN_REVOKED "token has been revoked"
+MUST_USE bool platform_authenticate(struct platform *platform, const char *jwt, struct arena *arena,
+				    struct caller *out, struct error *err);
+
+/// By name. A restricted token sees only those restricted to its organization.
+MUST_USE bool platform_list_tokens(struct platform *platform, const struct caller *caller,
+				   struct arena *arena, struct token **out, size_t *out_count,
+				   struct error *err);
+
+/// organization  slug or UUID, or NULL
+/// out_secret    the token itself, in the arena: to be shown once
+/// Fails: ERR_INVALID_NAME, ERR_ALREADY_EXISTS "token with name X already exists", ERR_ORG_NOT_FOUND,
+///        ERR_NOT_A_MEMBER (also a restricted token that mints a wider one)
+MUST_USE bool platform_mint_token(struct platform *platform, const struct caller *caller, const char *name,
+				  const char *organization, struct arena *arena, struct token *out,
+				  const char **out_secret, struct error *err);
+
+/// At once. Fails: ERR_TOKEN_NOT_FOUND "could not find token X"
+MUST_USE bool platform_revoke_token(struct platform *platform, const struct caller *caller, const char *name,
+				    struct error *err);
+
+/// For `atolld token mint`: a token of the first user, or of `username` if not NULL, under a fresh name. The
+/// operator of the data folder needs no credential.
+MUST_USE bool platform_mint_operator_token(struct platform *platform, const char *username,
+					   struct arena *arena, const char **out_secret, struct error *err);
+
+#endif
