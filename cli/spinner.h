@@ -18,7 +18,7 @@ struct spinner {
 enum { SPINNER_TICK_MS = 100 };
 
 void spinner_start(struct spinner *spinner, const char *what);
-void spinner_tick(void *spinner); // of the form that http_on_tick wants
+void spinner_tick(void *context); // context: the spinner, for http_on_tick
 /// Takes the line away. Safe to call again, and on a zeroed struct.
 void spinner_stop(struct spinner *spinner);
 

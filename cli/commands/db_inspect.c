@@ -161,7 +161,7 @@ static bool inspect(struct call *call, const char *name, const struct json *inst
 		    struct error *err)
 {
 	struct db_wish wish = {.name = name, .read_only = true};
-	struct session_target target;
+	struct session_target target = {0};
 	if (!db_target_find(call, &wish, &target, err))
 		return false;
 	struct json_writer *w = &found->json;

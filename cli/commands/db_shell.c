@@ -44,7 +44,7 @@ bool command_db_shell(struct call *call, struct error *err)
 		return false;
 	if (call_option(call, "proxy"))
 		http_use_proxy(call->http, call_option(call, "proxy"));
-	struct session_target target;
+	struct session_target target = {0};
 	if (!find_target(call, &target, err))
 		return false;
 

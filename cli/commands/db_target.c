@@ -70,7 +70,7 @@ static bool find_database(struct call *call, const struct db_wish *wish, const c
 bool db_target_find(struct call *call, const struct db_wish *wish, struct session_target *out,
 		    struct error *err)
 {
-	const char *hostname;
+	const char *hostname = NULL;
 	bool one = wish->instance || wish->location;
 	if (!(one ? find_hostname : find_database)(call, wish, &hostname, err))
 		return false;
