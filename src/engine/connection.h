@@ -46,6 +46,7 @@ struct connection {
 	_Atomic(bool) stolen; // its write transaction was ended by others
 	int64_t deadline_ns;  // of the running statement; 0 = none
 	bool budget;          // set by the quick path around a run: stop soon
+	int budget_used;
 	enum stop_reason stop;
 	bool holds_lane;
 	bool in_commit; // between SQLite's commit hook and publication
