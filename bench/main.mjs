@@ -1,0 +1,96 @@
+// The benchmark: every subject is measured in turn, in several rounds whose order alternates, in this one run.
+// Ends with 1 when a line of the report is not met.
+import { mkdtempSync, rmSync, chmodSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { atoll } from './atoll.mjs';
+import { ceiling, full, sqlite } from './limits.mjs';
+import { CONNECTIONS } from './load.mjs';
+import { file_system_of } from './machine.mjs';
+import { node, postgres, tursodb } from './peers.mjs';
+import { judge, lines_of, report } from './report.mjs';
+
+const usage = `bench/run [--quick] [--only NAME]…
+  --quick      one round of 3 s instead of three of 5 s; prints, writes no file
+  --only NAME  measures only atoll, ceiling, sqlite, full, postgres, node or tursodb; prints, writes no file`;
+
+function options_of(args) {
+	const options = { rounds: 3, seconds: 5, only: new Set(), writes: true };
+	for (let i = 0; i < args.length; i++) {
+		if (args[i] === '--quick') Object.assign(options, { rounds: 1, seconds: 3, writes: false });
+		else if (args[i] === '--only' && i + 1 < args.length) {
+			options.only.add(args[++i]);
+			options.writes = false;
+		} else {
+			console.error(usage);
+			process.exit(2);
+		}
+	}
+	return options;
+}
+
+const makers = { atoll, ceiling, sqlite, full, postgres, node, tursodb };
+
+/// The data must lie on a real disk, or nothing that is said of durable rows would be true.
+function work_folder() {
+	const folder = mkdtempSync(path.join(process.env.TMPDIR ?? '/var/tmp', 'atoll-bench-'));
+	chmodSync(folder, 0o711);
+	process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+	const kind = file_system_of(folder);
+	if (kind === 'tmpfs' || kind === 'ramfs')
+		throw new Error(`the temporary folder is on ${kind}: set TMPDIR to a folder on a disk`);
+	return { folder, kind };
+}
+
+const options = options_of(process.argv.slice(2));
+for (const name of options.only) {
+	if (makers[name]) continue;
+	console.error(usage);
+	process.exit(2);
+}
+const build = fileURLToPath(new URL('../build', import.meta.url));
+const work = work_folder();
+const place = {
+	build,
+	built: path.join(build, 'bench'),
+	work: work.folder,
+	// Replaced by what Atoll answers, where it is measured.
+	like: {
+		reply: `{"baton":null,"results":["${'x'.repeat(360)}"]}`,
+		path: '/db/read-default/v2/pipeline',
+		token: 'x'.repeat(200),
+	},
+};
+const subjects = Object.entries(makers)
+	.filter(([name]) => options.only.size === 0 || options.only.has(name))
+	.map(([, make]) => make(place, CONNECTIONS));
+const results = {};
+
+const say = (text) => process.stderr.write(`${text}\n`);
+const shown = (found) =>
+	Object.entries(found)
+		.filter(([, value]) => typeof value === 'number')
+		.map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`)
+		.join('  ');
+
+for (const { name, absent, create } of subjects) {
+	if (absent) say(`${name}: not available: ${absent}`);
+	await create?.();
+}
+for (let round = 0; round < options.rounds; round++) {
+	const tasks = subjects.flatMap(({ name, measures }) =>
+		Object.entries(measures ?? {}).map(([kind, measure]) => ({ name, kind, measure })),
+	);
+	if (round % 2 === 1) tasks.reverse();
+	for (const { name, kind, measure } of tasks) {
+		const found = await measure(options.seconds);
+		((results[name] ??= {})[kind] ??= []).push(found);
+		say(`round ${round + 1}  ${`${name} ${kind}`.padEnd(18)}  ${shown(found)}`);
+	}
+}
+
+const lines = lines_of(results);
+const text = report({ lines, results, subjects, options, disk: work.kind });
+if (options.writes) writeFileSync(new URL('RESULTS.md', import.meta.url), text);
+process.stdout.write(text);
+process.exitCode = judge(lines, options) ? 0 : 1;

@@ -1,0 +1,191 @@
+// Numbers into judgements: ratios are taken inside each round and their median counts, so that a machine whose speed
+// drifts misleads less.
+import { machine_facts } from './machine.mjs';
+
+const SELECT_RATIO = 0.35;
+const INSERT_RATIO = 5;
+const LAG_MS = 50;
+const IDLE_MB = 20;
+const START_MS = 100;
+
+function median(values) {
+	const sorted = values.filter((value) => Number.isFinite(value)).sort((a, b) => a - b);
+	if (sorted.length === 0) return undefined;
+	const middle = sorted.length >> 1;
+	return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+const number = (value) => {
+	if (value === undefined) return '–';
+	if (value >= 100) return Math.round(value).toLocaleString('en-US');
+	return value.toPrecision(3);
+};
+
+const all = (results, name, kind, field) => results[name]?.[kind]?.map((found) => found[field]) ?? [];
+
+function ratios(results, [name, kind], [other, other_kind]) {
+	const ours = all(results, name, kind, 'rate');
+	const theirs = all(results, other, other_kind, 'rate');
+	return ours.slice(0, theirs.length).map((rate, i) => rate / theirs[i]);
+}
+
+/// Each line the project promises: what was found, what is wanted, and whether that is met (undefined: not measured).
+export function lines_of(results) {
+	const line = (text, values, choose, wanted, met, unit = '') => {
+		const found = values.length > 0 ? choose(values) : undefined;
+		const spread = values.length > 1 ? `${number(Math.min(...values))} … ${number(Math.max(...values))}` : '';
+		return {
+			text,
+			found: found === undefined ? '–' : `${number(found)}${unit}`,
+			spread,
+			wanted: `${wanted}${unit}`,
+			met: found === undefined ? undefined : met(found),
+		};
+	};
+	const most = (values) => Math.max(...values);
+	return [
+		line(
+			'Select by primary key ÷ the bare HTTP library',
+			ratios(results, ['atoll', 'select'], ['ceiling', 'select']),
+			median,
+			`≥ ${SELECT_RATIO}`,
+			(found) => found >= SELECT_RATIO,
+		),
+		line(
+			'Durable inserts ÷ in-process loop with synchronous=FULL',
+			ratios(results, ['atoll', 'insert'], ['full', 'insert']),
+			median,
+			`≥ ${INSERT_RATIO}`,
+			(found) => found >= INSERT_RATIO,
+		),
+		line(
+			'Durable inserts ÷ PostgreSQL',
+			ratios(results, ['atoll', 'insert'], ['postgres', 'insert']),
+			median,
+			'> 1',
+			(found) => found > 1,
+		),
+		line(
+			'Replica behind when the insert load ends, worst round',
+			all(results, 'atoll', 'replicated', 'end_lag_ms'),
+			most,
+			`< ${LAG_MS}`,
+			(found) => found < LAG_MS,
+			' ms',
+		),
+		line(
+			'Idle server, resident memory, worst round',
+			all(results, 'atoll', 'idle', 'mb'),
+			most,
+			`< ${IDLE_MB}`,
+			(found) => found < IDLE_MB,
+			' MB',
+		),
+		line(
+			'Start to first answer, existing data',
+			all(results, 'atoll', 'start', 'ms'),
+			median,
+			`< ${START_MS}`,
+			(found) => found < START_MS,
+			' ms',
+		),
+	];
+}
+
+/// Whether all lines are met; those that a run with --only has no numbers for are passed over.
+export function judge(lines, options) {
+	return lines.every(({ met }) => met ?? options.only.size > 0);
+}
+
+function table(head, rows, aligned) {
+	const line = (cells) => `| ${cells.join(' | ')} |\n`;
+	return line(head) + line(aligned.map((right) => (right ? '---:' : '---'))) + rows.map(line).join('');
+}
+
+function comparison(results, subjects, kind, title, names) {
+	const rows = [];
+	for (const [name, own_kind, label] of names) {
+		const subject = subjects.find((one) => one.name === name);
+		if (!subject) continue;
+		if (subject.absent) {
+			rows.push([label, 'not available', '', '', '', '']);
+			continue;
+		}
+		const of = (field) => median(all(results, name, own_kind, field));
+		const latency = of('p50_ms') ?? of('mean_ms');
+		const shown = latency === undefined ? '–' : `${number(latency)}${of('p50_ms') === undefined ? ' (mean)' : ''}`;
+		const ratio = results.atoll ? number(median(ratios(results, ['atoll', kind], [name, own_kind]))) : '–';
+		rows.push([label, ratio, number(of('rate')), shown, number(of('p99_ms')), number(of('cpu_us'))]);
+	}
+	return `## ${title}\n\n${table([title === 'Selects by primary key' ? 'a second' : 'durable rows a second', 'Atoll ÷ this', 'rate /s', 'median ms', 'p99 ms', 'server µs of CPU each'], rows, [0, 1, 1, 1, 1, 1])}\n`;
+}
+
+export function report({ lines, results, subjects, options, disk }) {
+	const verdict = (met) => (met === undefined ? 'not measured' : met ? 'met' : '**not met**');
+	let text = '# How fast Atoll is\n\n';
+	text += `Written by \`./dev bench\`. Everything below was measured in one run on one machine: servers on core 0, load on core 1,
+${options.rounds === 1 ? 'one round' : `${options.rounds} rounds in alternating order`} of ${options.seconds} s each after a warm-up; medians of the rounds. A ratio is taken inside each round, since both
+of its sides then had the same machine. Ratios travel to other machines, absolute numbers do not.\n\n`;
+	text += table(
+		['promise', 'found', 'rounds', 'wanted', ''],
+		lines.map(({ text: what, found, spread, wanted, met }) => [what, found, spread, wanted, verdict(met)]),
+		[0, 1, 1, 1, 0],
+	);
+	text += '\n';
+	text += comparison(results, subjects, 'select', 'Selects by primary key', [
+		['atoll', 'select', '**Atoll**'],
+		['ceiling', 'select', 'libmicrohttpd, constant reply of the same bytes'],
+		['postgres', 'select', 'PostgreSQL, pgbench prepared'],
+		['node', 'select', 'node:http + better-sqlite3'],
+		['tursodb', 'select', 'tursodb --sync-server'],
+		['sqlite', 'select', "SQLite in one's own process, prepared"],
+	]);
+	text += comparison(results, subjects, 'insert', 'Single-row inserts, each durable before its answer', [
+		['atoll', 'insert', '**Atoll**, primary alone'],
+		['atoll', 'replicated', 'Atoll, with one replica on the same core'],
+		['postgres', 'insert', 'PostgreSQL, pgbench prepared'],
+		['node', 'insert', 'node:http + better-sqlite3'],
+		['tursodb', 'insert', 'tursodb --sync-server'],
+		['full', 'insert', "SQLite in one's own process, synchronous=FULL"],
+	]);
+	const of = (kind, field) => number(median(all(results, 'atoll', kind, field)));
+	text += `## Replica, memory, start
+
+* Behind at the end: from the last answer that the load had until the replica answers with the primary's newest row
+  (asked by HTTP; the time of asking counts). While the load runs, a row that the primary has just shown is on the replica
+  after ${of('replicated', 'lag_median_ms')} ms at the median, ${of('replicated', 'lag_most_ms')} ms at most in a round (the questions queue behind the load).
+* Memory: VmRSS of a fresh server on an empty folder, one second after it is ready.
+* Start: from starting the process to the first answer to a SELECT, on the folder that the rounds write to.
+
+## How it is measured
+
+* Load: wrk, ${32} connections that stay open, 1 thread, requests prepared beforehand with random keys out of 100,000 rows;
+  the ceiling gets the same bytes and sends the same bytes. PostgreSQL: pgbench with 32 clients, 1 thread, prepared
+  statements, over a Unix socket, Debian's settings (fsync and synchronous_commit on).
+* Every answer must have status 200; before a load the reply is checked to hold the right row; after an insert load the
+  primary (and the replica) must hold every acknowledged row.
+* node answers the same pipeline with prepared statements, WAL and synchronous=FULL. tursodb knows no \`close\` in a pipeline
+  and closes each connection after its answer, so it is asked without and pays for a connection each time.
+* Core 0 spent ${percent(results, 'others')} on other processes while Atoll and the ceiling were measured, ${percent(results, 'stolen')} was taken by the
+  machine's host; Atoll itself used ${percent_of(all(results, 'atoll', 'select', 'busy'))} of it for selects, ${percent_of(all(results, 'atoll', 'insert', 'busy'))} for inserts, the ceiling ${percent_of(all(results, 'ceiling', 'select', 'busy'))}.
+
+`;
+	const facts = machine_facts(disk);
+	for (const { version } of subjects) if (version) facts.push(['Peer', version]);
+	facts.push(['Date', new Date().toISOString().slice(0, 10)]);
+	text += table(['machine', ''], facts, [0, 0]);
+	return text;
+}
+
+function percent_of(values) {
+	const found = median(values);
+	return found === undefined ? '–' : `${Math.round(found * 100)} %`;
+}
+
+function percent(results, field) {
+	return percent_of([
+		...all(results, 'atoll', 'select', field),
+		...all(results, 'atoll', 'insert', field),
+		...all(results, 'ceiling', 'select', field),
+	]);
+}
