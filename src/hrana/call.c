@@ -3,6 +3,9 @@
 #include "base/arena.h"
 #include "hrana/errors.h"
 
+// To look costs a system call. A statement that runs long is interrupted by the streams' timer meanwhile.
+enum { STEPS_BETWEEN_LOOKS = 64 };
+
 // A network thread must not parse for longer than it takes to answer a handful of other requests.
 enum { INLINE_BODY_BYTES = 64 * 1024 };
 
@@ -145,6 +148,13 @@ bool call_leave_stream(struct call *call, char baton[BATON_TEXT_BYTES], struct e
 	else
 		stream_release(call->hrana->streams, stream, &call->grant, baton);
 	return true;
+}
+
+bool call_has_client(struct call *call, struct error *err)
+{
+	if (++call->steps % STEPS_BETWEEN_LOOKS != 0 || !net_request_is_abandoned(call->request))
+		return true;
+	return error_set(err, ERR_SHUTDOWN, "the client closed the connection");
 }
 
 void call_restart_reply(struct call *call)

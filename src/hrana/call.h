@@ -63,7 +63,8 @@ struct call {
 	bool urgent;
 	bool admitted;
 	struct stream *stream;
-	bool closed; // the client asked for the end of the stream
+	bool closed;    // the client asked for the end of the stream
+	unsigned steps; // taken since the last look at the client's connection
 
 	// On the quick path (quick.c).
 	struct quick_wait wait;
@@ -93,6 +94,9 @@ MUST_USE bool call_open_stream(struct call *call, struct error *err);
 /// Waits until all that the reply shows is durable, then gives the stream back and fills the baton for the
 /// next request; or ends it, if the client closed it: "" then.
 MUST_USE bool call_leave_stream(struct call *call, char baton[BATON_TEXT_BYTES], struct error *err);
+
+/// To be asked between the steps of a long work: fails with ERR_SHUTDOWN when the client has gone.
+MUST_USE bool call_has_client(struct call *call, struct error *err);
 
 /// Empties the reply's body.
 void call_restart_reply(struct call *call);

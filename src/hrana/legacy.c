@@ -165,8 +165,8 @@ static bool run_in_order(struct call *call, const struct statement *statements, 
 	bool failed = false;
 	json_write_array(w);
 	for (size_t i = 0; i < count; i++) {
-		if (net_request_is_abandoned(call->request))
-			return error_set(err, ERR_SHUTDOWN, "the client closed the connection");
+		if (!call_has_client(call, err))
+			return false;
 		if (failed) {
 			json_write_null(w);
 		} else if (!run_one(call, &statements[i], err)) {
@@ -184,8 +184,8 @@ static bool run_in_order(struct call *call, const struct statement *statements, 
 
 bool legacy_run(struct call *call, struct error *err)
 {
-	struct statement *statements;
-	size_t count;
+	struct statement *statements = NULL;
+	size_t count = 0;
 	call->closed = true; // the session ends with the request, and what is open is rolled back
 	if (!decode(call, &statements, &count, err) || !call_open_stream(call, err))
 		return false;

@@ -82,8 +82,8 @@ static bool answer_request(struct call *call, struct request *request, struct er
 	struct json_writer *w = &call->out;
 	size_t mark = w->out->size;
 	bool comma = w->comma;
-	if (net_request_is_abandoned(call->request))
-		return error_set(err, ERR_SHUTDOWN, "the client closed the connection");
+	if (!call_has_client(call, err))
+		return false;
 	json_write_object(w);
 	json_write_member_text(w, "type", "ok");
 	json_write_key(w, "response");

@@ -132,8 +132,8 @@ bool run_batch(struct call *call, struct batch *batch, enum encode_form form, st
 		json_write_array(w);
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (net_request_is_abandoned(call->request))
-			return error_set(err, ERR_SHUTDOWN, "the client closed the connection");
+		if (!call_has_client(call, err))
+			return false;
 		struct encoder encoder;
 		encode_begin(&encoder, form, w, &call->gauge, result_max, &counted,
 			     batch->steps[i].want_rows);
