@@ -104,20 +104,6 @@ static const char *path_of(const char *url)
 	return slash ? slash : "/";
 }
 
-static void collapse_slashes(struct net_request *request)
-{
-	if (!strstr(request->path, "//"))
-		return;
-	char *path = arena_text(&request->arena, request->path);
-	char *to = path;
-	for (const char *from = path; *from != '\0'; from++) {
-		if (*from != '/' || from[1] != '/')
-			*to++ = *from;
-	}
-	*to = '\0';
-	request->path = path;
-}
-
 static bool choose_site(struct net_server *server, struct net_request *request)
 {
 	const char *path = request->path;
@@ -140,8 +126,6 @@ static bool find_route(struct net_server *server, struct net_request *request, c
 	request->path = path_of(url);
 	if (!choose_site(server, request))
 		return error_set(err, ERR_ROUTE_NOT_FOUND, "not found");
-	if (request->site->collapse_slashes)
-		collapse_slashes(request);
 	if (router_match(request->router, request->method, request->path, &request->arena, &request->match,
 			 err))
 		return true;

@@ -222,7 +222,7 @@ static void fill_params(const struct pattern *pattern, const struct path *path, 
 static size_t size_without_last_slash(const char *path)
 {
 	size_t size = strlen(path);
-	return size > 1 && path[size - 1] == '/' ? size - 1 : size;
+	return size > 1 && path[size - 1] == '/' && path[size - 2] != '/' ? size - 1 : size;
 }
 
 static const char *method_served_as(const char *method)

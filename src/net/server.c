@@ -65,7 +65,7 @@ static int bind_one(const struct addrinfo *address)
 	return -1;
 }
 
-static bool open_listener(const char *address, int *out_fd, struct error *err)
+static bool bind_any(const char *address, int *out_fd, struct error *err)
 {
 	OWNED(text) char *host = NULL;
 	OWNED(text) char *port = NULL;
@@ -91,8 +91,11 @@ static bool open_listener(const char *address, int *out_fd, struct error *err)
 	return true;
 }
 
-static void name_address(int fd, char *text, size_t size)
+bool net_listen(const char *listen, struct net_listener *out, struct error *err)
 {
+	int fd = -1;
+	if (!bind_any(listen, &fd, err))
+		return false;
 	struct sockaddr_storage address = {0};
 	socklen_t length = sizeof(address);
 	char host[INET6_ADDRSTRLEN] = "";
@@ -100,7 +103,16 @@ static void name_address(int fd, char *text, size_t size)
 	getsockname(fd, (struct sockaddr *)&address, &length);
 	getnameinfo((struct sockaddr *)&address, length, host, sizeof(host), port, sizeof(port),
 		    NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(text, size, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+	out->fd = fd;
+	out->port = (int)strtol(port, NULL, 10);
+	snprintf(out->address, sizeof(out->address), address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
+		 host, port);
+	return true;
+}
+
+void net_listener_cleanup(struct net_listener *listener)
+{
+	fd_cleanup(&listener->fd);
 }
 
 // -- the library --------------------------------------------------------------------------------------
@@ -265,22 +277,23 @@ bool net_server_start(const struct net_options *options, struct net_server **out
 	ASSERT(options->workers != NULL && options->connections_max > 0 && options->head_bytes_max > 0);
 	ASSERT(options->idle_timeout_s > 0);
 	struct net_server *server = server_create(options);
-	OWNED(fd) int listener = -1;
-	if (options->tls_cert && !tls_open(options->tls_cert, options->tls_key, &server->tls, err)) {
+	OWNED(net_listener) struct net_listener listener = {.fd = -1};
+	if (options->listener) {
+		listener = *options->listener;
+		options->listener->fd = -1;
+	}
+	if ((options->tls_cert && !tls_open(options->tls_cert, options->tls_key, &server->tls, err)) ||
+	    (listener.fd < 0 && !net_listen(options->listen, &listener, err))) {
 		server_free(server);
 		return false;
 	}
-	if (!open_listener(options->listen, &listener, err)) {
-		server_free(server);
-		return false;
-	}
-	name_address(listener, server->address, sizeof(server->address));
-	server->daemon = start_daemon(server, options, listener);
+	memcpy(server->address, listener.address, sizeof(server->address));
+	server->daemon = start_daemon(server, options, listener.fd);
 	if (!server->daemon) {
 		server_free(server);
 		return error_set(err, ERR_INTERNAL, "the HTTP library did not start");
 	}
-	listener = -1; // the library closes it
+	listener.fd = -1; // the library closes it
 	server->sweeper = sweeper_start(server, options->idle_timeout_s);
 	*out = server;
 	return true;

@@ -54,9 +54,21 @@ struct net_site {
 	void (*refuse)(void *context, struct net_request *request, const struct error *err);
 };
 
+/// A bound socket. Taken before the server starts where its port must be known; clients wait until then.
+struct net_listener {
+	int fd; // -1 = none
+	int port;
+	char address[80]; // with the real port: "127.0.0.1:40123"
+};
+
+/// listen: "127.0.0.1:8080", "[::]:8080", "localhost:0". Fails: ERR_USAGE, ERR_IO "listen: …".
+MUST_USE bool net_listen(const char *listen, struct net_listener *out, struct error *err);
+void net_listener_cleanup(struct net_listener *listener); // for OWNED
+
 struct net_options {
-	const char *listen;   // "127.0.0.1:8080", "[::]:8080"
-	const char *tls_cert; // file or NULL
+	const char *listen;            // or
+	struct net_listener *listener; // taken over by the server, also when its start fails
+	const char *tls_cert;          // file or NULL
 	const char *tls_key;
 	int thread_count; // network threads; 0 = one per core
 	struct workers *workers;
@@ -78,7 +90,8 @@ void net_server_stop(struct net_server *server);
 // -- request ------------------------------------------------------------------------------------------
 
 const char *net_request_method(const struct net_request *request);
-/// The path as matched: undecoded, repeated slashes collapsed on sites that ask for it, without query.
+/// The path as matched: undecoded, without query. An empty segment ("//") matches nothing; a site that wants
+/// it otherwise gives a collapsed path to net_request_set_target.
 const char *net_request_path(const struct net_request *request);
 const char *net_request_param(const struct net_request *request, const char *name); // decoded path segment
 const char *net_request_query(const struct net_request *request, const char *name); // decoded; NULL if absent
