@@ -1,0 +1,97 @@
+#include "api/api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/errors.h"
+#include "api/gate.h"
+#include "api/state.h"
+
+enum { KEEP_ANSWERS_MS = 24 * 60 * 60 * 1000, WAIT_MS_MAX = 30000, WAITING_COUNT_MAX = 32 };
+
+static void route_add(struct api *api, const struct api_row *row, const char *path)
+{
+	bool open = row->who == WHO_ANYBODY;
+	api->routes[api->route_count++] = (struct net_route){
+		.method = row->method,
+		.path = path,
+		.handler = gate_serve,
+		.place = open ? NET_INLINE : NET_WORKER,
+		.body_bytes_max = row->body == BODY_NONE ? 0 : BODY_BYTES_MAX,
+		.facts = row,
+	};
+}
+
+bool api_open(const struct api_options *options, struct api **out, struct error *err)
+{
+	struct api *api = calloc(1, sizeof(*api));
+	if (!api)
+		return error_set(err, ERR_MEMORY, "out of memory");
+	api->platform = options->platform;
+	api->wait_ms_max = options->wait_ms_max ? options->wait_ms_max : WAIT_MS_MAX;
+	api->waiting_count_max = options->waiting_count_max ? options->waiting_count_max : WAITING_COUNT_MAX;
+	if (options->cors_origin && options->cors_origin[0])
+		api->cors_origin = arena_text(&api->arena, options->cors_origin);
+	atomic_init(&api->draining, false);
+	atomic_init(&api->waiting_count, 0);
+	api->replay = replay_create(KEEP_ANSWERS_MS, REPLAY_COUNT_MAX);
+
+	size_t row_count;
+	const struct api_row *rows = api_rows(&row_count);
+	api->routes = arena_alloc(&api->arena, row_count * API_PATHS_MAX * sizeof(*api->routes));
+	for (size_t i = 0; i < row_count; i++) {
+		const char *paths[API_PATHS_MAX];
+		size_t path_count = api_row_paths(&rows[i], &api->arena, paths);
+		for (size_t j = 0; j < path_count; j++)
+			route_add(api, &rows[i], paths[j]);
+	}
+	*out = api;
+	return true;
+}
+
+// Browsers ask with OPTIONS before they send a token along; no row has that method.
+static bool is_preflight(const struct api *api, struct net_request *request, const struct error *err)
+{
+	return api->cors_origin && err->code == ERR_METHOD_NOT_ALLOWED &&
+	       strcmp(net_request_method(request), "OPTIONS") == 0;
+}
+
+static void refuse(void *context, struct net_request *request, const struct error *err)
+{
+	struct api *api = context;
+	gate_allow_origin(api, request);
+	if (is_preflight(api, request, err)) {
+		net_reply_status(request, 204);
+		net_reply_header(request, "Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE");
+		net_reply_header(request, "Access-Control-Allow-Headers",
+				 "Authorization, Content-Type, Idempotency-Key");
+		net_reply_header(request, "Access-Control-Max-Age", "86400");
+		return;
+	}
+	api_reply_error(request, err, 0);
+}
+
+struct net_site api_site(struct api *api)
+{
+	return (struct net_site){
+		.name = "api",
+		.routes = api->routes,
+		.route_count = api->route_count,
+		.context = api,
+		.refuse = refuse,
+	};
+}
+
+void api_drain(struct api *api)
+{
+	atomic_store(&api->draining, true);
+}
+
+void api_close(struct api *api)
+{
+	if (!api)
+		return;
+	replay_destroy(api->replay);
+	arena_cleanup(&api->arena);
+	free(api);
+}

@@ -1,0 +1,38 @@
+/// api: the Platform API (spec/platform-api.md), a site for net/server.
+///
+/// A request's way: routes.c says what its row asks for → gate.c looks at caller, organization, role,
+/// database and body in the specification's order → the handler in the file of its noun makes one domain call
+/// → views.c writes the answer, or errors.c the refusal.
+///
+/// Life:    platform_open → api_open → api_site for net_server_start → … → api_drain → net_server_drain →
+///          net_server_stop → api_close → platform_close.
+/// Threads: rows that touch the platform's store run on workers, the others on network threads.
+#ifndef ATOLL_API_API_H
+#define ATOLL_API_API_H
+
+#include "base/error.h"
+#include "net/server.h"
+
+struct api;
+struct platform;
+
+/// 0 takes the value in parentheses.
+struct api_options {
+	struct platform *platform;
+	const char *cors_origin; // for browsers on other origins: "*" or one origin; NULL or "" = off
+	int64_t wait_ms_max;     // how long …/wait holds its answer (30,000)
+	int waiting_count_max;   // requests that …/wait may hold at a moment, each on a worker (32)
+};
+
+MUST_USE bool api_open(const struct api_options *options, struct api **out, struct error *err);
+
+/// Claims every request: stands after the sites that claim only some.
+struct net_site api_site(struct api *api);
+
+/// Lets …/wait answer soon, so that a drain need not wait for them.
+void api_drain(struct api *api);
+
+/// No request may be under way. NULL is fine.
+void api_close(struct api *api);
+
+#endif

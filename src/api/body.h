@@ -1,0 +1,32 @@
+/// body: JSON bodies as the Platform API reads them (spec/platform-api.md §1.3): whatever the content type
+/// says, keys in any letter case, the last duplicate wins, null and "" are absent.
+#ifndef ATOLL_API_BODY_H
+#define ATOLL_API_BODY_H
+
+#include "base/buffer.h"
+#include "base/json_read.h"
+
+enum { BODY_BYTES_MAX = 1 << 20, BODY_DEPTH_MAX = 64 };
+
+enum body_need {
+	BODY_NONE,    // ignored
+	BODY_MAYBE,   // absent and empty are {}
+	BODY_REQUIRED // absent and empty are refused
+};
+
+/// *out is NULL when there is no object to read from; else released with json_read_free.
+/// Fails: ERR_MISSING_FIELD "missing request body", ERR_BAD_JSON "invalid JSON body: …",
+///        ERR_BAD_REQUEST "request body must be a JSON object"
+MUST_USE bool body_read(const struct buffer *bytes, enum body_need need, struct json **out,
+			struct error *err);
+
+/// As json_fields_text, with the words of the specification: "location must be a string".
+const char *body_text(struct json_fields *fields, const char *name, enum json_need need);
+
+/// "latest" (also when absent) or "canary".
+const char *body_image(struct json_fields *fields);
+
+/// `location`, or `region` as older clients call it; NULL when neither is there.
+const char *body_location(struct json_fields *fields);
+
+#endif

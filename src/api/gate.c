@@ -1,0 +1,194 @@
+#include "api/gate.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "api/errors.h"
+#include "api/state.h"
+#include "base/clock.h"
+#include "platform/token.h"
+
+enum { KEY_CHARACTERS_MAX = 128, REPLAY_WAIT_MS = 30000 };
+
+const char *api_param(const struct api_request *req, const char *name)
+{
+	const char *value = net_request_param(req->net, name);
+	ASSERT(value);
+	return value;
+}
+
+const char *api_query(const struct api_request *req, const char *name)
+{
+	const char *value = net_request_query(req->net, name);
+	return value && value[0] ? value : NULL;
+}
+
+struct json_fields api_fields(const struct api_request *req)
+{
+	return json_fields_of(req->body, JSON_ANY_CASE);
+}
+
+// "Bearer TOKEN", the scheme in any letter case.
+static const char *bearer_token(const char *authorization)
+{
+	static const char scheme[] = "Bearer";
+	size_t size = strlen(scheme);
+	if (!authorization || strncasecmp(authorization, scheme, size) != 0 || authorization[size] != ' ')
+		return NULL;
+	const char *token = authorization + size;
+	while (*token == ' ')
+		token++;
+	return *token ? token : NULL;
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+	return text && strncmp(text, start, strlen(start)) == 0;
+}
+
+static bool find_caller(struct api_request *req, struct error *err)
+{
+	const char *token = bearer_token(net_request_header(req->net, "Authorization"));
+	if (!token)
+		return error_set(err, ERR_UNAUTHORIZED, "missing authorization header");
+	if (!platform_authenticate(req->platform, token, req->arena, &req->caller, err))
+		return false;
+	const char *agent = net_request_header(req->net, "User-Agent");
+	req->caller.origin = starts_with(agent, "turso-cli/") || starts_with(agent, "atoll/") ? "cli" : "web";
+	return true;
+}
+
+static enum role role_needed(enum api_who who)
+{
+	switch (who) {
+	case WHO_OWNER:
+		return ROLE_OWNER;
+	case WHO_ADMIN:
+		return ROLE_ADMIN;
+	case WHO_MEMBER:
+		return ROLE_MEMBER;
+	case WHO_VIEWER:
+	case WHO_USER:
+	case WHO_ANYBODY:
+		break;
+	}
+	return ROLE_VIEWER;
+}
+
+static bool enter_organization(struct api_request *req, struct error *err)
+{
+	if (!platform_enter_organization(req->platform, &req->caller, net_request_param(req->net, "org"),
+					 req->arena, &req->organization, err))
+		return false;
+	enum role needed = role_needed(req->row->who);
+	if (req->organization.role < needed)
+		return error_set(err, ERR_INSUFFICIENT_ROLE,
+				 "this needs the role %s in organization %s, and yours is %s",
+				 role_name(needed), req->organization.slug,
+				 role_name(req->organization.role));
+	return true;
+}
+
+static bool find_database(struct api_request *req, struct error *err)
+{
+	const char *ref = net_request_param(req->net, "db");
+	if (!ref ||
+	    platform_find_database(req->platform, &req->organization, ref, req->arena, &req->database, err))
+		return true;
+	// Clients compare this sentence letter by letter (§3.7).
+	if (err->code == ERR_DATABASE_NOT_FOUND && req->row->forms & PART_GOES)
+		return error_set(err, ERR_DATABASE_NOT_FOUND,
+				 "could not find database %s to delete instance from", ref);
+	return false;
+}
+
+static bool admit(struct api_request *req, struct error *err)
+{
+	if (req->row->who == WHO_ANYBODY)
+		return true;
+	if (!find_caller(req, err))
+		return false;
+	if (req->row->who == WHO_USER)
+		return true;
+	return enter_organization(req, err) && find_database(req, err);
+}
+
+static bool handle(struct api_request *req, struct error *err)
+{
+	OWNED(json_root) struct json *body = NULL;
+	if (!body_read(net_request_body(req->net), req->row->body, &body, err))
+		return false;
+	req->body = body;
+	bool done = req->row->handler(req, err);
+	req->body = NULL;
+	return done;
+}
+
+// Caller, method, path and key, each ended by a byte that none of them holds.
+static struct replay_ticket ticket_of(const struct api_request *req, const char *key)
+{
+	OWNED(buffer) struct buffer text = {0};
+	buffer_printf(&text, "%lld\n%lld\n%s\n%s\n%s", (long long)req->caller.user,
+		      (long long)req->caller.organization, req->row->method, net_request_path(req->net), key);
+	const struct buffer *body = net_request_body(req->net);
+	struct replay_ticket ticket;
+	crypt_hash(text.data, text.size, ticket.key);
+	crypt_hash(body->data, body->size, ticket.body);
+	return ticket;
+}
+
+static bool handle_once(struct api_request *req, const char *key, struct error *err)
+{
+	if (strlen(key) > KEY_CHARACTERS_MAX)
+		return error_set(err, ERR_BAD_REQUEST, "Idempotency-Key is longer than %d characters",
+				 KEY_CHARACTERS_MAX);
+	struct replay *replay = req->api->replay;
+	struct replay_ticket ticket = ticket_of(req, key);
+	struct buffer *answer = net_reply_body(req->net);
+	int status = 200;
+	switch (replay_begin(replay, &ticket, clock_monotonic_ms() + REPLAY_WAIT_MS, answer, &status)) {
+	case REPLAY_AGAIN:
+		net_reply_status(req->net, status);
+		return true;
+	case REPLAY_OTHER_BODY:
+		return error_set(err, ERR_ALREADY_EXISTS,
+				 "this Idempotency-Key was used with another body; take a new key");
+	case REPLAY_UNDER_WAY:
+		return error_set(err, ERR_UNAVAILABLE,
+				 "the first request with this Idempotency-Key is still under way; try again");
+	case REPLAY_FIRST:
+		break;
+	}
+	bool done = handle(req, err);
+	replay_end(replay, &ticket, status, done ? answer : NULL);
+	return done;
+}
+
+void gate_allow_origin(const struct api *api, struct net_request *request)
+{
+	if (!api->cors_origin)
+		return;
+	net_reply_header(request, "Access-Control-Allow-Origin", api->cors_origin);
+	net_reply_header(request, "Access-Control-Expose-Headers", "X-Request-Id");
+	if (strcmp(api->cors_origin, "*") != 0)
+		net_reply_header(request, "Vary", "Origin");
+}
+
+void gate_serve(void *context, struct net_request *request)
+{
+	struct api *api = context;
+	struct api_request req = {
+		.api = api,
+		.platform = api->platform,
+		.net = request,
+		.row = net_request_route(request)->facts,
+		.arena = net_request_arena(request),
+		.out = json_write_to(net_reply_body(request)),
+	};
+	struct error err;
+	gate_allow_origin(api, request);
+	const char *key = req.row->forms & KEYED ? net_request_header(request, "Idempotency-Key") : NULL;
+	if (!admit(&req, &err) || !(key && key[0] ? handle_once(&req, key, &err) : handle(&req, &err)))
+		api_reply_error(request, &err, req.error_status);
+	net_request_finish(request);
+}

@@ -1,0 +1,33 @@
+/// handlers: one function a route, each in the file of its noun. Named in routes.c, called by gate.c.
+#ifndef ATOLL_API_HANDLERS_H
+#define ATOLL_API_HANDLERS_H
+
+#include "api/request.h"
+
+// status.c
+api_handler api_get_health, api_get_version, api_get_latest_release;
+
+// tokens.c
+api_handler api_validate_token, api_list_tokens, api_mint_token, api_mint_token_wrapped, api_revoke_token;
+
+// organizations.c
+api_handler api_get_caller, api_list_organizations, api_get_organization;
+
+// members.c
+api_handler api_list_members, api_get_member;
+
+// locations.c
+api_handler api_list_locations, api_list_locations_by_platform, api_get_location, api_get_closest_region;
+
+// groups.c
+api_handler api_list_groups, api_get_group;
+
+// databases.c
+api_handler api_list_databases, api_create_database, api_get_database, api_destroy_database,
+	api_get_configuration, api_mint_database_token, api_rotate_database, api_update_database;
+
+// instances.c
+api_handler api_list_instances, api_create_instance, api_get_instance, api_destroy_instance,
+	api_wait_instance;
+
+#endif

@@ -1,0 +1,81 @@
+#include "api/routes.h"
+
+#include <string.h>
+
+#include "api/handlers.h"
+
+#define ORG "/v1/organizations/{org}"
+#define DB  ORG "/databases/{db}"
+
+// One line a row: test/integration/platform.test.mjs reads them.
+// clang-format off
+static const struct api_row rows[] = {
+	{"GET",    "/health",                              api_get_health,                 WHO_ANYBODY, SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "Tell that the server answers"},
+	{"GET",    "/version",                             api_get_version,                WHO_ANYBODY, SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "Tell the server's version"},
+	{"GET",    "/releases/latest",                     api_get_latest_release,         WHO_ANYBODY, SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "Tell command-line clients not to update themselves"},
+	{"GET",    "/closest-region",                      api_get_closest_region,         WHO_ANYBODY, SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "Tell the location closest to the caller"},
+
+	{"GET",    "/v1/auth/validate",                    api_validate_token,             WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "Validate the presented token"},
+	{"GET",    "/v1/auth/api-tokens/validate",         api_validate_token,             WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "Validate the presented token"},
+	{"GET",    "/v1/auth/api-tokens",                  api_list_tokens,                WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "List the caller's platform tokens"},
+	{"POST",   "/v1/auth/api-tokens/{name}",           api_mint_token,                 WHO_USER,    SCOPE_NONE,            BODY_MAYBE,    V3_TWIN,                         "Mint a platform token"},
+	{"POST",   "/v2/auth/api-tokens/{name}",           api_mint_token_wrapped,         WHO_USER,    SCOPE_NONE,            BODY_MAYBE,    ONE_FORM,                        "Mint a platform token"},
+	{"DELETE", "/v1/auth/api-tokens/{name}",           api_revoke_token,               WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "Revoke a platform token"},
+	{"GET",    "/v1/current-user",                     api_get_caller,                 WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "Tell who the caller is"},
+	{"GET",    "/v1/user",                             api_get_caller,                 WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "Tell who the caller is"},
+
+	{"GET",    "/v1/organizations",                    api_list_organizations,         WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "List the caller's organizations"},
+	{"GET",    "/v2/organizations",                    api_list_organizations,         WHO_USER,    SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "List the caller's organizations"},
+	{"GET",    ORG "",                                 api_get_organization,           WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     V3_TWIN,                         "Retrieve an organization"},
+	{"GET",    ORG "/members",                         api_list_members,               WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     V3_TWIN,                         "List the members of an organization"},
+	{"GET",    ORG "/members/{username}",              api_get_member,                 WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     V3_TWIN,                         "Retrieve a member of an organization"},
+
+	{"GET",    "/v1/locations",                        api_list_locations,             WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "List locations"},
+	{"GET",    "/v1/locations/{code}",                 api_get_location,               WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "Retrieve a location and those closest to it"},
+	{"GET",    "/v2/organizations/{org}/locations",    api_list_locations_by_platform, WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN,                       "List locations by platform"},
+
+	{"GET",    ORG "/groups",                          api_list_groups,                WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "List groups"},
+	{"GET",    ORG "/groups/{group}",                  api_get_group,                  WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Retrieve a group"},
+
+	{"GET",    ORG "/databases",                       api_list_databases,             WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "List databases"},
+	{"POST",   ORG "/databases",                       api_create_database,            WHO_MEMBER,  SCOPE_DB_CREATE,       BODY_REQUIRED, USER_TWIN | V3_TWIN | KEYED,     "Create a database"},
+	{"GET",    DB "",                                  api_get_database,               WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Retrieve a database"},
+	{"DELETE", DB "",                                  api_destroy_database,           WHO_MEMBER,  SCOPE_DB_DELETE,       BODY_NONE,     USER_TWIN | V3_TWIN,             "Destroy a database with all its instances"},
+	{"GET",    DB "/configuration",                    api_get_configuration,          WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Retrieve a database's settings"},
+	{"POST",   DB "/auth/tokens",                      api_mint_database_token,        WHO_MEMBER,  SCOPE_DB_MINT_TOKEN,   BODY_MAYBE,    USER_TWIN | V3_TWIN,             "Mint a token that opens a database"},
+	{"POST",   DB "/auth/rotate",                      api_rotate_database,            WHO_MEMBER,  SCOPE_DB_ROTATE_CREDS, BODY_NONE,     USER_TWIN | V3_TWIN,             "Invalidate all credentials of a database"},
+	{"POST",   DB "/update",                           api_update_database,            WHO_MEMBER,  SCOPE_DB_CONFIGURE,    BODY_NONE,     USER_TWIN | V3_TWIN,             "Update the server version of a database"},
+
+	{"GET",    DB "/instances",                        api_list_instances,             WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "List instances"},
+	{"POST",   DB "/instances",                        api_create_instance,            WHO_MEMBER,  SCOPE_DB_CONFIGURE,    BODY_REQUIRED, USER_TWIN | V3_TWIN | KEYED,     "Create an instance"},
+	{"GET",    DB "/instances/{instance}",             api_get_instance,               WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Retrieve an instance"},
+	{"DELETE", DB "/instances/{instance}",             api_destroy_instance,           WHO_MEMBER,  SCOPE_DB_CONFIGURE,    BODY_NONE,     USER_TWIN | V3_TWIN | PART_GOES, "Destroy a replica"},
+	{"GET",    DB "/instances/{instance}/wait",        api_wait_instance,              WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Wait until an instance can take a query"},
+};
+// clang-format on
+
+const struct api_row *api_rows(size_t *out_count)
+{
+	*out_count = ARRAY_LENGTH(rows);
+	return rows;
+}
+
+size_t api_row_paths(const struct api_row *row, struct arena *arena, const char *out_paths[API_PATHS_MAX])
+{
+	static const char org[] = "/organizations/{org}";
+	size_t count = 0;
+	out_paths[count++] = row->path;
+	if (row->forms & USER_TWIN) {
+		const char *at = strstr(row->path, org);
+		ASSERT(at);
+		out_paths[count++] =
+			arena_printf(arena, "%.*s%s", (int)(at - row->path), row->path, at + strlen(org));
+	}
+	if (row->forms & V3_TWIN) {
+		for (size_t i = 0, first = count; i < first; i++) {
+			ASSERT(strncmp(out_paths[i], "/v1/", 4) == 0);
+			out_paths[count++] = arena_printf(arena, "/v3/%s", out_paths[i] + 4);
+		}
+	}
+	return count;
+}

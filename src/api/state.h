@@ -1,0 +1,25 @@
+/// state: what the Platform API keeps from request to request. Known to this module only.
+#ifndef ATOLL_API_STATE_H
+#define ATOLL_API_STATE_H
+
+#include <stdatomic.h>
+
+#include "api/replay.h"
+#include "api/routes.h"
+#include "net/server.h"
+
+struct api {
+	struct platform *platform;
+	const char *cors_origin; // NULL = off
+	int64_t wait_ms_max;
+	int waiting_count_max;
+	struct arena arena; // routes and texts, made at the start
+	struct net_route *routes;
+	size_t route_count;
+	struct replay *replay;
+
+	atomic_bool draining;
+	atomic_int waiting_count;
+};
+
+#endif

@@ -1,0 +1,403 @@
+#include "api/views.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+void view_nothing(struct json_writer *w)
+{
+	json_write_object(w);
+	json_write_end_object(w);
+}
+
+void view_name(struct json_writer *w, const char *key, const char *name)
+{
+	json_write_object(w);
+	json_write_member_text(w, key, name);
+	json_write_end_object(w);
+}
+
+void view_caller(struct json_writer *w, const struct caller *caller)
+{
+	json_write_object(w);
+	json_write_key(w, "user");
+	json_write_object(w);
+	json_write_member_text(w, "username", caller->username);
+	json_write_member_text(w, "name", caller->username);
+	json_write_member_text(w, "email", caller->email);
+	json_write_member_text(w, "avatarUrl", "");
+	json_write_member_text(w, "plan", "self-hosted");
+	json_write_member_bool(w, "mfa", false);
+	json_write_member_bool(w, "has_pending_invites", false);
+	json_write_end_object(w);
+	json_write_end_object(w);
+}
+
+// -- tokens -------------------------------------------------------------------------------------------
+
+void view_token_validity(struct json_writer *w, int64_t exp)
+{
+	json_write_object(w);
+	json_write_member_integer(w, "exp", exp);
+	json_write_end_object(w);
+}
+
+static void write_token(struct json_writer *w, const struct token *token)
+{
+	char created[CLOCK_TEXT_BYTES];
+	clock_format(token->created_ms, created);
+	json_write_object(w);
+	json_write_member_text(w, "name", token->name);
+	json_write_member_text(w, "id", token->id);
+	if (token->organization)
+		json_write_member_text(w, "organization", token->organization);
+	json_write_key(w, "created_at");
+	json_write_text_sized(w, created, strlen("YYYY-MM-DD"));
+	json_write_end_object(w);
+}
+
+void view_tokens(struct json_writer *w, const struct token *tokens, size_t count)
+{
+	json_write_object(w);
+	json_write_key(w, "tokens");
+	json_write_array(w);
+	for (size_t i = 0; i < count; i++)
+		write_token(w, &tokens[i]);
+	json_write_end_array(w);
+	json_write_end_object(w);
+}
+
+void view_token_minted(struct json_writer *w, const struct token *token, const char *secret)
+{
+	json_write_object(w);
+	json_write_member_text(w, "id", token->id);
+	json_write_member_text(w, "name", token->name);
+	json_write_member_text(w, "token", secret);
+	json_write_end_object(w);
+}
+
+void view_token_minted_wrapped(struct json_writer *w, const struct token *token, const char *secret)
+{
+	json_write_object(w);
+	json_write_key(w, "token");
+	json_write_object(w);
+	json_write_member_text(w, "name", token->name);
+	json_write_member_text(w, "id", token->id);
+	json_write_member_text(w, "value", secret);
+	json_write_end_object(w);
+	json_write_end_object(w);
+}
+
+// -- organizations ------------------------------------------------------------------------------------
+
+static void write_organization(struct json_writer *w, const struct organization *organization)
+{
+	json_write_object(w);
+	json_write_member_text(w, "id", organization->uuid);
+	json_write_member_text(w, "name", organization->name);
+	json_write_member_text(w, "slug", organization->slug);
+	json_write_member_text(w, "type", organization->type);
+	json_write_member_bool(w, "overages", false);
+	json_write_member_bool(w, "blocked_reads", false);
+	json_write_member_bool(w, "blocked_writes", false);
+	json_write_member_text(w, "plan_id", "self-hosted");
+	json_write_member_text(w, "plan_timeline", "");
+	json_write_member_text(w, "platform", "");
+	json_write_member_bool(w, "require_mfa", false);
+	json_write_end_object(w);
+}
+
+void view_organization(struct json_writer *w, const struct organization *organization)
+{
+	json_write_object(w);
+	json_write_key(w, "organization");
+	write_organization(w, organization);
+	json_write_end_object(w);
+}
+
+void view_organizations(struct json_writer *w, const struct organization *organizations, size_t count)
+{
+	json_write_object(w);
+	json_write_key(w, "organizations");
+	json_write_array(w);
+	for (size_t i = 0; i < count; i++)
+		write_organization(w, &organizations[i]);
+	json_write_end_array(w);
+	json_write_end_object(w);
+}
+
+static void write_member(struct json_writer *w, const struct member *member)
+{
+	json_write_object(w);
+	json_write_member_text(w, "username", member->username);
+	json_write_member_text(w, "role", role_name(member->role));
+	json_write_member_text(w, "email", member->email);
+	json_write_end_object(w);
+}
+
+void view_member(struct json_writer *w, const struct member *member)
+{
+	json_write_object(w);
+	json_write_key(w, "member");
+	write_member(w, member);
+	json_write_end_object(w);
+}
+
+void view_members(struct json_writer *w, const struct member *members, size_t count)
+{
+	json_write_object(w);
+	json_write_key(w, "members");
+	json_write_array(w);
+	for (size_t i = 0; i < count; i++)
+		write_member(w, &members[i]);
+	json_write_end_array(w);
+	json_write_end_object(w);
+}
+
+// -- locations ----------------------------------------------------------------------------------------
+
+static void write_code(struct json_writer *w, const struct location *location)
+{
+	json_write_key_escaped(w, location->code);
+	json_write_text(w, location->description);
+}
+
+void view_locations(struct json_writer *w, const struct location *const *locations, size_t count)
+{
+	json_write_object(w);
+	json_write_key(w, "locations");
+	json_write_object(w);
+	for (size_t i = 0; i < count; i++)
+		write_code(w, locations[i]);
+	json_write_end_object(w);
+	json_write_end_object(w);
+}
+
+// Command-line clients know these three, and take "local" for their default where it is offered.
+static const char *platform_of(const struct location *location)
+{
+	if (strcmp(location->code, "local") == 0)
+		return "local";
+	return strncmp(location->code, "aws-", 4) == 0 ? "aws" : "fly";
+}
+
+void view_locations_by_platform(struct json_writer *w, const struct location *const *locations, size_t count)
+{
+	static const char *const platforms[] = {"fly", "aws", "local"};
+	json_write_object(w);
+	json_write_key(w, "locations");
+	json_write_object(w);
+	for (size_t p = 0; p < ARRAY_LENGTH(platforms); p++) {
+		bool open = false;
+		for (size_t i = 0; i < count; i++) {
+			if (strcmp(platform_of(locations[i]), platforms[p]) != 0)
+				continue;
+			if (!open) {
+				json_write_key(w, platforms[p]);
+				json_write_object(w);
+				open = true;
+			}
+			write_code(w, locations[i]);
+		}
+		if (open)
+			json_write_end_object(w);
+	}
+	json_write_end_object(w);
+	json_write_end_object(w);
+}
+
+void view_location(struct json_writer *w, const struct location *location,
+		   const struct location *const *closest, size_t closest_count)
+{
+	json_write_object(w);
+	json_write_key(w, "location");
+	json_write_object(w);
+	json_write_member_text(w, "code", location->code);
+	json_write_member_text(w, "description", location->description);
+	json_write_key(w, "closest");
+	json_write_array(w);
+	for (size_t i = 0; i < closest_count; i++) {
+		json_write_object(w);
+		json_write_member_text(w, "code", closest[i]->code);
+		json_write_member_text(w, "description", closest[i]->description);
+		json_write_end_object(w);
+	}
+	json_write_end_array(w);
+	json_write_end_object(w);
+	json_write_end_object(w);
+}
+
+void view_closest_region(struct json_writer *w, const struct location *location)
+{
+	json_write_object(w);
+	json_write_member_text(w, "server", location->code);
+	json_write_member_text(w, "client", location->code);
+	json_write_end_object(w);
+}
+
+// -- groups and databases -----------------------------------------------------------------------------
+
+void view_no_groups(struct json_writer *w)
+{
+	json_write_object(w);
+	json_write_key(w, "groups");
+	json_write_array(w);
+	json_write_end_array(w);
+	json_write_end_object(w);
+}
+
+// Members that no database has yet carry the value that clients take for "none" or "off".
+static void write_database(struct json_writer *w, const struct database *database)
+{
+	json_write_object(w);
+	json_write_member_text(w, "Name", database->name);
+	json_write_member_text(w, "DbId", database->uuid);
+	json_write_member_text(w, "Hostname", database->hostname);
+	json_write_member_integer(w, "IssuedCertLimit", 0);
+	json_write_member_integer(w, "IssuedCertCount", 0);
+	json_write_key(w, "regions");
+	json_write_array(w);
+	for (size_t i = 0; i < database->region_count; i++)
+		json_write_text(w, database->regions[i]);
+	json_write_end_array(w);
+	json_write_member_text(w, "primaryRegion", database->primary_region);
+	json_write_member_text(w, "type", "logical");
+	json_write_member_text(w, "group", "");
+	json_write_member_text(w, "version", ATOLL_VERSION);
+	json_write_member_bool(w, "sleeping", false);
+	json_write_member_bool(w, "archived", false);
+	json_write_member_bool(w, "allow_attach", false);
+	json_write_member_bool(w, "block_reads", false);
+	json_write_member_bool(w, "block_writes", false);
+	json_write_member_bool(w, "is_schema", false);
+	json_write_member_text(w, "schema", "");
+	json_write_member_bool(w, "delete_protection", false);
+	json_write_key(w, "parent");
+	json_write_null(w);
+	json_write_member_text(w, "database_type", "libsql");
+	json_write_end_object(w);
+}
+
+void view_database(struct json_writer *w, const struct database *database)
+{
+	json_write_object(w);
+	json_write_key(w, "database");
+	write_database(w, database);
+	json_write_end_object(w);
+}
+
+// A database without an instance cannot be opened, so there are no credentials yet (§3.6).
+void view_database_created(struct json_writer *w, const struct database *database)
+{
+	json_write_object(w);
+	json_write_key(w, "database");
+	write_database(w, database);
+	json_write_member_text(w, "username", "");
+	json_write_member_text(w, "password", "");
+	json_write_end_object(w);
+}
+
+void view_databases(struct json_writer *w, const struct database *databases, size_t count, const char *next)
+{
+	json_write_object(w);
+	json_write_key(w, "databases");
+	json_write_array(w);
+	for (size_t i = 0; i < count; i++)
+		write_database(w, &databases[i]);
+	json_write_end_array(w);
+	json_write_key(w, "pagination");
+	json_write_object(w);
+	json_write_member_text(w, "next", next);
+	json_write_end_object(w);
+	json_write_end_object(w);
+}
+
+void view_configuration(struct json_writer *w, const struct database_configuration *configuration)
+{
+	char limit[24] = "";
+	if (configuration->size_limit_bytes > 0)
+		snprintf(limit, sizeof(limit), "%" PRIu64, configuration->size_limit_bytes);
+	json_write_object(w);
+	json_write_member_text(w, "size_limit", limit);
+	json_write_member_bool(w, "allow_attach", configuration->allow_attach);
+	json_write_member_bool(w, "block_reads", configuration->block_reads);
+	json_write_member_bool(w, "block_writes", configuration->block_writes);
+	json_write_member_bool(w, "delete_protection", configuration->delete_protection);
+	json_write_key(w, "allowed_ips");
+	json_write_array(w);
+	json_write_end_array(w);
+	json_write_key(w, "allowed_aws_vpc_ids");
+	json_write_array(w);
+	json_write_end_array(w);
+	json_write_end_object(w);
+}
+
+void view_database_token(struct json_writer *w, const char *jwt)
+{
+	view_name(w, "jwt", jwt);
+}
+
+// -- instances ----------------------------------------------------------------------------------------
+
+static void write_instance(struct json_writer *w, const struct instance *instance)
+{
+	json_write_object(w);
+	json_write_member_text(w, "uuid", instance->uuid);
+	json_write_member_text(w, "name", instance->name);
+	json_write_member_text(w, "type", instance->type);
+	json_write_member_text(w, "region", instance->region);
+	json_write_member_text(w, "hostname", instance->hostname);
+	json_write_end_object(w);
+}
+
+void view_instance(struct json_writer *w, const struct instance *instance)
+{
+	json_write_object(w);
+	json_write_key(w, "instance");
+	write_instance(w, instance);
+	json_write_end_object(w);
+}
+
+void view_instances(struct json_writer *w, const struct instance *instances, size_t count)
+{
+	json_write_object(w);
+	json_write_key(w, "instances");
+	json_write_array(w);
+	for (size_t i = 0; i < count; i++)
+		write_instance(w, &instances[i]);
+	json_write_end_array(w);
+	json_write_end_object(w);
+}
+
+void view_instance_created(struct json_writer *w, const struct instance_created *created)
+{
+	json_write_object(w);
+	json_write_key(w, "instance");
+	write_instance(w, &created->instance);
+	json_write_member_text(w, "password", created->password);
+	json_write_member_text(w, "username", created->username);
+	json_write_end_object(w);
+}
+
+// -- the server itself --------------------------------------------------------------------------------
+
+void view_health(struct json_writer *w)
+{
+	view_name(w, "status", "ok");
+}
+
+void view_version(struct json_writer *w)
+{
+	json_write_object(w);
+	json_write_member_text(w, "name", "atolld");
+	json_write_member_text(w, "version", ATOLL_VERSION);
+	json_write_end_object(w);
+}
+
+// A higher one would make Turso's command line replace itself from the internet (§3.10).
+void view_latest_release(struct json_writer *w)
+{
+	view_name(w, "latest", "v0.0.0");
+}
