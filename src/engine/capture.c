@@ -1,5 +1,6 @@
 #include "engine/capture.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,15 @@ struct captured_frame {
 	uint32_t size_after;
 };
 
+// SQLite's WAL-index locks, kept in this process only. The file belongs to us alone, so asking the kernel at
+// the beginning and end of each read would buy nothing; it costs as much as a point select.
+struct index_locks {
+	pthread_mutex_t mutex;
+	int holders[SQLITE_SHM_NLOCK]; // shared holders, or -1 for an exclusive one; guarded by mutex
+};
+
 struct capture {
+	struct index_locks locks;
 	uint32_t salt1, salt2;
 	_Atomic(uint32_t)
 		first;   // number of the frame after the last commit taken; the flusher looks at it, too
@@ -34,6 +43,7 @@ struct capture *capture_create(void)
 	ASSERT(capture != NULL);
 	capture->first = 1;
 	capture->complete = true;
+	pthread_mutex_init(&capture->locks.mutex, NULL);
 	return capture;
 }
 
@@ -53,6 +63,7 @@ void capture_destroy(struct capture *capture)
 	if (!capture)
 		return;
 	release_frames(capture);
+	pthread_mutex_destroy(&capture->locks.mutex);
 	free(capture);
 }
 
@@ -299,9 +310,38 @@ static int shim_shm_map(sqlite3_file *file, int page, int size, int extend, void
 	return real_of(file)->pMethods->xShmMap(real_of(file), page, size, extend, out);
 }
 
+static bool take_index_locks(struct index_locks *locks, int offset, int n, bool exclusive)
+{
+	for (int i = offset; i < offset + n; i++) {
+		if (exclusive ? locks->holders[i] != 0 : locks->holders[i] < 0)
+			return false;
+	}
+	for (int i = offset; i < offset + n; i++)
+		locks->holders[i] = exclusive ? -1 : locks->holders[i] + 1;
+	return true;
+}
+
+static void drop_index_locks(struct index_locks *locks, int offset, int n, bool exclusive)
+{
+	for (int i = offset; i < offset + n; i++)
+		locks->holders[i] = exclusive ? 0 : locks->holders[i] - 1;
+}
+
 static int shim_shm_lock(sqlite3_file *file, int offset, int n, int flags)
 {
-	return real_of(file)->pMethods->xShmLock(real_of(file), offset, n, flags);
+	struct capture *capture = atomic_load_explicit(&shim_of(file)->capture, memory_order_relaxed);
+	if (!capture)
+		return real_of(file)->pMethods->xShmLock(real_of(file), offset, n, flags);
+	struct index_locks *locks = &capture->locks;
+	bool exclusive = (flags & SQLITE_SHM_EXCLUSIVE) != 0;
+	bool ok = true;
+	pthread_mutex_lock(&locks->mutex);
+	if (flags & SQLITE_SHM_LOCK)
+		ok = take_index_locks(locks, offset, n, exclusive);
+	else
+		drop_index_locks(locks, offset, n, exclusive);
+	pthread_mutex_unlock(&locks->mutex);
+	return ok ? SQLITE_OK : SQLITE_BUSY;
 }
 
 static void shim_shm_barrier(sqlite3_file *file)
@@ -369,6 +409,26 @@ bool capture_register_vfs(struct error *err)
 	// The remaining functions of the platform VFS do not look at pAppData.
 	return sqlite3_vfs_register(&shim, 0) == SQLITE_OK ||
 	       error_set(err, ERR_INTERNAL, "SQLite refused the capture's VFS");
+}
+
+bool capture_own_file(sqlite3 *db, struct error *err)
+{
+	enum { INDEX_PAGE_BYTES = 32768 };
+	sqlite3_file *file = NULL;
+	void volatile *index = NULL;
+	int rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+	if (rc == SQLITE_OK)
+		rc = shim_shm_map(file, 0, INDEX_PAGE_BYTES, 1, &index);
+	sqlite3_file *real = rc == SQLITE_OK ? real_of(file) : NULL;
+	if (real)
+		rc = real->pMethods->xShmLock(real, 0, SQLITE_SHM_NLOCK,
+					      SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE);
+	if (rc == SQLITE_OK)
+		return true;
+	error_set(err, rc == SQLITE_BUSY ? ERR_BUSY : ERR_IO,
+		  rc == SQLITE_BUSY ? "the database file is open in another program: close that first"
+				    : "the database file cannot be locked");
+	return error_detail(err, "%s", sqlite3_errstr(rc));
 }
 
 bool capture_attach(struct capture *capture, sqlite3 *db, struct error *err)

@@ -5,7 +5,9 @@
 /// transaction writes frames again, and the later image replaces the earlier. Nothing is emitted from a
 /// write: only capture_take, called after SQLite said that the commit succeeded, makes a transaction of it.
 ///
-/// Threads: one writer at a time (the lane); the shim itself has no state of its own.
+/// The shim also keeps SQLite's WAL-index locks of such a file in the process (capture_own_file).
+///
+/// Threads: one writer at a time (the lane).
 #ifndef ATOLL_ENGINE_CAPTURE_H
 #define ATOLL_ENGINE_CAPTURE_H
 
@@ -27,6 +29,11 @@ void capture_destroy(struct capture *capture);
 
 /// Makes the connection's writes to the WAL of `main` go through the capture. Before its first statement.
 MUST_USE bool capture_attach(struct capture *capture, sqlite3 *db, struct error *err);
+
+/// Takes the file for this process: other programs are refused by SQLite's own locks ("database is locked"),
+/// and locks among the connections of this capture stay in the process. By one connection of each database,
+/// the first, before its first statement. Fails: ERR_BUSY when another program has the file open.
+MUST_USE bool capture_own_file(sqlite3 *db, struct error *err);
 
 /// The transaction that was just committed: false when nothing was written since the last take or drop.
 /// Memory stays the capture's until the next write. A page written twice comes once. *out_complete false:

@@ -47,7 +47,9 @@ static bool configure(struct connection *connection, struct error *err)
 	sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, (int)database->limits.sql_bytes_max + 1);
 	sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
 	sqlite3_progress_handler(db, PROGRESS_OPS, on_progress, connection);
-	if (database->capture && !capture_attach(database->capture, db, err))
+	if (!capture_attach(database->capture, db, err))
+		return false;
+	if (database->group.writer == NULL && connection->own && !capture_own_file(db, err))
 		return false;
 	const char *pragmas =
 		"PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-4000;"
