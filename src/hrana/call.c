@@ -143,7 +143,7 @@ bool call_leave_stream(struct call *call, char baton[BATON_TEXT_BYTES], struct e
 		return false;
 	struct stream *stream = TAKE(call->stream);
 	baton[0] = '\0';
-	if (call->closed)
+	if (call->closed || stream_is_abandoned(stream))
 		stream_close(call->hrana->streams, stream);
 	else
 		stream_release(call->hrana->streams, stream, &call->grant, baton);
@@ -152,7 +152,8 @@ bool call_leave_stream(struct call *call, char baton[BATON_TEXT_BYTES], struct e
 
 bool call_has_client(struct call *call, struct error *err)
 {
-	if (++call->steps % STEPS_BETWEEN_LOOKS != 0 || !net_request_is_abandoned(call->request))
+	bool looks = ++call->steps % STEPS_BETWEEN_LOOKS == 0;
+	if (!stream_is_abandoned(call->stream) && !(looks && net_request_is_abandoned(call->request)))
 		return true;
 	return error_set(err, ERR_SHUTDOWN, "the client closed the connection");
 }

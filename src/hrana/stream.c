@@ -36,6 +36,7 @@ struct stream {
 	struct link timed; // of table.timed: idle with a session to be given back
 	struct fleet_session *session;
 	struct net_request *request; // busy
+	atomic_bool abandoned;       // its client has gone
 	struct stored_sql stored;
 };
 
@@ -240,8 +241,10 @@ static void interrupt_abandoned_locked(struct streams *streams)
 {
 	for (struct link *at = streams->busy.next; at != &streams->busy; at = at->next) {
 		struct stream *stream = stream_of_link(at);
-		if (stream->session && net_request_is_abandoned(stream->request))
-			fleet_session_interrupt(stream->session);
+		if (!stream->session || !net_request_is_abandoned(stream->request))
+			continue;
+		atomic_store(&stream->abandoned, true);
+		fleet_session_interrupt(stream->session);
 	}
 }
 
@@ -488,6 +491,11 @@ void stream_close(struct streams *streams, struct stream *stream)
 struct fleet_session *stream_session(const struct stream *stream)
 {
 	return stream->session;
+}
+
+bool stream_is_abandoned(const struct stream *stream)
+{
+	return atomic_load(&stream->abandoned);
 }
 
 void streams_plain_baton(struct streams *streams, const struct access_grant *grant, uint64_t frame_no,

@@ -59,6 +59,9 @@ void stream_close(struct streams *streams, struct stream *stream);
 
 struct fleet_session *stream_session(const struct stream *stream);
 
+/// True once the timer found that the request's client has gone, and interrupted its statement.
+bool stream_is_abandoned(const struct stream *stream);
+
 /// The baton of a fresh stream that holds nothing and therefore needs no entry here.
 void streams_plain_baton(struct streams *streams, const struct access_grant *grant, uint64_t frame_no,
 			 char text[BATON_TEXT_BYTES]);
