@@ -6,7 +6,7 @@
 /// each reader has applied (theirs).
 ///
 /// The log itself is not synced on commit: the primary's WAL is, and each record says at which position of
-/// the WAL it stands, so that after a crash the log is cut or completed from the WAL (engine/recover.c).
+/// the WAL it stands, so that after a crash the log is cut or completed from the WAL (engine/database.c).
 /// log_seal + log_sync must precede anything that lets SQLite reset the WAL.
 ///
 /// Life:    log_open → append / read → log_close.
