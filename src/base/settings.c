@@ -70,8 +70,12 @@ static bool parse_number(const char *text, const struct unit *units, size_t unit
 	if (at == text)
 		return false;
 	for (size_t i = 0; i < unit_count; i++) {
-		if (strcasecmp(at, units[i].name) == 0)
-			return !__builtin_mul_overflow(value, units[i].factor, out);
+		if (strcasecmp(at, units[i].name) != 0)
+			continue;
+		if (__builtin_mul_overflow(value, units[i].factor, &value))
+			return false;
+		*out = value;
+		return true;
 	}
 	return false;
 }
