@@ -119,15 +119,39 @@ bool api_get_configuration(struct api_request *req, struct error *err)
 	return true;
 }
 
+static void refuse_list(struct json_fields *fields, const struct json *list, const char *name)
+{
+	if (!list)
+		return;
+	if (json_read_kind(list) != JSON_KIND_ARRAY)
+		json_fields_fail(fields, ERR_INVALID_FIELD, "%s must be an array", name);
+	else if (json_read_size(list) > 0)
+		json_fields_fail(fields, ERR_INVALID_FIELD, "%s is not supported by this server", name);
+}
+
+// A token comes out as it was asked for or not at all. The SDK always sends an empty list of databases to attach.
+static void refuse_permissions(struct json_fields *fields)
+{
+	const struct json *permissions = json_fields_get(fields, "permissions");
+	if (permissions && json_read_kind(permissions) != JSON_KIND_OBJECT) {
+		json_fields_fail(fields, ERR_INVALID_FIELD, "permissions must be an object");
+		return;
+	}
+	struct json_fields inner = json_fields_of(permissions, fields->rule);
+	const struct json *attach = json_fields_get(&inner, "read_attach");
+	if (attach && json_read_kind(attach) != JSON_KIND_OBJECT) {
+		json_fields_fail(fields, ERR_INVALID_FIELD, "permissions.read_attach must be an object");
+		return;
+	}
+	struct json_fields innermost = json_fields_of(attach, fields->rule);
+	refuse_list(fields, json_fields_get(&innermost, "databases"), "permissions.read_attach.databases");
+	refuse_list(fields, json_fields_get(fields, "fine_grained_permissions"), "fine_grained_permissions");
+}
+
 bool api_mint_database_token(struct api_request *req, struct error *err)
 {
 	struct json_fields fields = api_fields(req);
-	static const char *const narrowing[] = {"permissions", "fine_grained_permissions"};
-	for (size_t i = 0; i < ARRAY_LENGTH(narrowing); i++) {
-		if (json_fields_get(&fields, narrowing[i]))
-			json_fields_fail(&fields, ERR_INVALID_FIELD, "%s is not supported by this server",
-					 narrowing[i]);
-	}
+	refuse_permissions(&fields);
 	if (!json_fields_ok(&fields, err))
 		return false;
 

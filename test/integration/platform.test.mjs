@@ -470,7 +470,16 @@ test('database tokens', async (t) => {
 	await t.test('other parameters', async () => {
 		for (const query of ['?', '?authorization=full-access', '?authorization=', '?other=1']) answered(await mint(query));
 		refused(await mint('?authorization=admin'), 400, /authorization/, 'invalid_field');
-		for (const body of ['', '{}', 'null', '{"permissions":null}']) answered(await mint('', body));
+		const nothing = { permissions: { read_attach: { databases: [] } }, fine_grained_permissions: [] };
+		for (const body of ['', '{}', 'null', '{"permissions":null}', nothing]) answered(await mint('', body));
+		for (const body of [
+			{ permissions: [] },
+			{ permissions: { read_attach: 1 } },
+			{ permissions: { read_attach: { databases: 'x' } } },
+			{ permissions: { read_attach: { databases: ['other'] } } },
+			{ fine_grained_permissions: [{ t: null, a: ['data_read'] }] },
+		])
+			refused(await mint('', body), 400, /permissions/, 'invalid_field');
 		refused(await mint('', '{'), 400, /^invalid JSON body: /, 'bad_json');
 	});
 	await t.test('rotation ends them all at once', async () => {
