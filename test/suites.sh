@@ -48,14 +48,14 @@ build_for_tests() {
 		case $kind in
 		release) build_in build -- >"$log_folder/build-release.log" 2>&1 & ;;
 		asan)
-			build_in build-asan -- -Dtests=true -Dwerror=true -Dbuildtype=plain -Doptimization=1 -Ddebug=true \
+			build_in build-asan -- -Dtests=true -Dwerror=true -Doptimization=1 \
 				-Db_sanitize=address,undefined -Db_lundef=false \
 				"-Dc_args=-fno-sanitize-recover=all -Wno-maybe-uninitialized" \
 				>"$log_folder/build-asan.log" 2>&1 &
 			;;
 		tsan)
-			build_in build-tsan concurrent -- -Dtests=true -Dwerror=true -Dbuildtype=plain -Doptimization=1 \
-				-Ddebug=true -Db_sanitize=thread -Db_lundef=false "-Dc_args=-Wno-tsan -Wno-maybe-uninitialized" \
+			build_in build-tsan concurrent -- -Dtests=true -Dwerror=true -Doptimization=1 \
+				-Db_sanitize=thread -Db_lundef=false "-Dc_args=-Wno-tsan -Wno-maybe-uninitialized" \
 				>"$log_folder/build-tsan.log" 2>&1 &
 			;;
 		esac
