@@ -51,6 +51,7 @@ char *arena_text(struct arena *arena, const char *text)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+	ASSERT(format != NULL);
 	va_list args;
 	va_list again;
 	va_start(args, format);

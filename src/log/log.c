@@ -83,7 +83,8 @@ static bool list_segments(struct log *log, struct error *err)
 			add_segment(log, (struct segment){.base_frame_no = base});
 	}
 	closedir(folder);
-	qsort(log->segments, log->segment_count, sizeof(struct segment), compare_segments);
+	if (log->segment_count > 1)
+		qsort(log->segments, log->segment_count, sizeof(struct segment), compare_segments);
 	return true;
 }
 
