@@ -27,7 +27,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 {
 	ASSERT(size <= SIZE_MAX / 2);
 	size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-	if (size > arena->left)
+	if (size > arena->left || !arena->next)
 		add_block(arena, size > BLOCK_BYTES ? size : BLOCK_BYTES);
 	char *at = arena->next;
 	arena->next += size;

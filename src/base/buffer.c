@@ -13,6 +13,9 @@ char *buffer_reserve_slow(struct buffer *buffer, size_t extra)
 		size_t capacity = buffer->capacity ? buffer->capacity * 2 : 256;
 		while (capacity < needed)
 			capacity *= 2;
+		// buffer_reserve looks at the capacity only, so the limit must be in it.
+		if (buffer->limit_bytes && capacity > buffer->limit_bytes)
+			capacity = buffer->limit_bytes;
 		char *data = realloc(buffer->data, capacity);
 		ASSERT(data != NULL);
 		buffer->data = data;
@@ -40,13 +43,12 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
 
 const char *buffer_text(struct buffer *buffer)
 {
-	// The terminator lies outside the limit: a full buffer must still be readable as text.
+	// The terminator lies outside the limit, and so outside the capacity: a full buffer must still be readable as
+	// text, and stay full.
 	if (buffer->capacity == buffer->size) {
-		size_t capacity = buffer->size + 1;
-		char *data = realloc(buffer->data, capacity);
+		char *data = realloc(buffer->data, buffer->size + 1);
 		ASSERT(data != NULL);
 		buffer->data = data;
-		buffer->capacity = capacity;
 	}
 	buffer->data[buffer->size] = '\0';
 	return buffer->data;
