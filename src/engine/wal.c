@@ -114,12 +114,16 @@ struct collected {
 	struct buffer page_nos;
 	struct buffer pages;
 	uint32_t count;
+	uint32_t page_no_max;
 };
 
+// SQLite writes the pages of a commit in rising order; only one that spilled can repeat a page.
 static void collect(struct collected *txn, uint32_t page_no, const unsigned char *page)
 {
 	const uint32_t *seen = (const uint32_t *)(const void *)txn->page_nos.data;
-	for (uint32_t i = txn->count; i > 0; i--) {
+	uint32_t candidates = page_no > txn->page_no_max ? 0 : txn->count;
+	txn->page_no_max = page_no > txn->page_no_max ? page_no : txn->page_no_max;
+	for (uint32_t i = candidates; i > 0; i--) {
 		if (seen[i - 1] == page_no) {
 			memcpy(txn->pages.data + (size_t)(i - 1) * LOG_PAGE_BYTES, page, LOG_PAGE_BYTES);
 			return;
@@ -143,6 +147,7 @@ static bool deliver(struct collected *txn, const struct wal_file *wal, uint32_t 
 	buffer_truncate(&txn->page_nos, 0);
 	buffer_truncate(&txn->pages, 0);
 	txn->count = 0;
+	txn->page_no_max = 0;
 	return ok;
 }
 

@@ -4,11 +4,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/trace.h"
 #include "engine/policy.h"
 #include "engine/stream.h"
 #include "fleet/internal.h"
 
-enum { CATCH_UP_MS = 10000, SETTLE_MS = 30000 };
+enum { CATCH_UP_MS = 10000, SETTLE_MS = 30000, SHOW_MS = 2000 };
 
 struct fleet_session {
 	struct fleet_instance *instance; // where the client is
@@ -272,6 +273,19 @@ bool fleet_session_wait_for(struct fleet_session *session, uint64_t frame_no, st
 				      err);
 }
 
+// Clients that open a stream for each statement have no session that could remember what they wrote: the reply to a
+// write waits until this replica shows it. The write is durable by then, so a replica that is stuck only costs time.
+static void wait_for_own_writes(struct fleet_session *session)
+{
+	struct error late;
+	if (is_primary(session) || session->remote_transaction || session->written == 0 ||
+	    atomic_load(&session->instance->gone))
+		return;
+	if (!engine_database_settle(session->instance->engine, session->written,
+				    clock_monotonic_ms() + SHOW_MS, &late))
+		trace_debug("replica.late", "instance", session->instance->spec.uuid);
+}
+
 bool fleet_session_settle(struct fleet_session *session, struct error *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + SETTLE_MS;
@@ -282,6 +296,8 @@ bool fleet_session_settle(struct fleet_session *session, struct error *err)
 	if (ok && session->remote)
 		ok = engine_database_settle(session->primary->engine, engine_stream_seen(session->remote),
 					    deadline_ms, err);
+	if (ok)
+		wait_for_own_writes(session);
 	if (session->local)
 		engine_stream_end_program(session->local);
 	if (session->remote)
