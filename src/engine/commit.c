@@ -1,4 +1,5 @@
 #include "engine/internal.h"
+#include "engine/wal.h"
 
 // SQLite is about to commit a write transaction; it cannot be a replica's, whose connections cannot write.
 void database_begin_commit(struct connection *connection)
@@ -11,14 +12,33 @@ void database_begin_commit(struct connection *connection)
 	connection->in_commit = true;
 }
 
+// The schema cookie stands at offset 40 of page 1. Statements cannot tell when a change of schema counts: it does with
+// the commit of its transaction.
+static void notice_schema_change(struct engine_database *db, const struct log_txn *txn)
+{
+	enum { COOKIE_OFFSET = 40 };
+	for (uint32_t i = 0; i < txn->frame_count; i++) {
+		if (txn->page_nos[i] != 1)
+			continue;
+		uint32_t cookie = wal_get32(txn->pages + (size_t)i * LOG_PAGE_BYTES + COOKIE_OFFSET);
+		if (cookie != db->schema_cookie)
+			atomic_fetch_add(&db->schema_epoch, 1);
+		db->schema_cookie = cookie;
+		return;
+	}
+}
+
 static bool append_captured(struct engine_database *db, struct error *err)
 {
 	struct log_txn txn;
 	bool complete;
 	if (!capture_take(db->capture, &txn, &complete))
 		return true;
-	if (!complete)
+	if (!complete) {
+		atomic_fetch_add(&db->schema_epoch, 1);
 		return database_catch_up_log(db, err);
+	}
+	notice_schema_change(db, &txn);
 	if (!log_append(db->log, &txn, err))
 		return false;
 	atomic_store(&db->committed, txn.frame_no);

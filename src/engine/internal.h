@@ -90,7 +90,8 @@ struct engine_database {
 	_Atomic(uint64_t) commits_ended;
 	_Atomic(uint64_t) committed; // primary: last frame_no in the log; replica: applied
 	_Atomic(uint64_t) durable;
-	_Atomic(uint64_t) schema_epoch; // moves with every DDL statement
+	_Atomic(uint64_t) schema_epoch; // moves with every commit that changes the schema
+	uint32_t schema_cookie;         // of the last such commit; the lane's own
 	_Atomic(bool) log_behind;       // a commit could not be appended: catch up from the WAL first
 
 	_Atomic(bool) discarded;

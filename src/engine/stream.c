@@ -155,9 +155,6 @@ static bool execute_locked(struct engine_stream *stream, const struct statement 
 	connection->seen.vacuum = policy.is_vacuum;
 	struct statement_result result;
 	bool ok = connection_run(connection, cached, sink, &result, err);
-	// A vacuum or a changed schema may bring a rollback clause into play; quick.c looks again.
-	if (policy.kind == STATEMENT_DDL)
-		atomic_fetch_add(&db->schema_epoch, 1);
 	struct error publish_error;
 	bool published = leave_lane_if_done(connection, &publish_error);
 	uint64_t seen = database_seen(db);

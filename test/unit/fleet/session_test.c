@@ -482,6 +482,36 @@ static void a_lost_group_is_told_to_every_member(void **state)
 	fleet_session_close(s);
 }
 
+// What forbids sharing is learned anew when the transaction that brings it commits, not when its statement runs.
+static void a_rollback_trigger_made_in_a_transaction_stops_sharing(void **state)
+{
+	struct world *world = *state;
+	struct fleet_session *s = session_on(world, "");
+	must(s, "CREATE TABLE t(id INTEGER PRIMARY KEY)");
+	struct writer first = {.world = world, .first = 0, .count = 5};
+	pthread_mutex_init(&first.mutex, NULL);
+	clock_cond_init(&first.changed);
+	must(s, "BEGIN");
+	must(s, "CREATE TRIGGER no_twelve BEFORE INSERT ON t WHEN new.id = 12 BEGIN SELECT raise(ROLLBACK, "
+		"'no'); END");
+	must(s, "COMMIT");
+	write_quickly(&first);
+	OWNED(fleet_instance) struct fleet_instance *instance = NULL;
+	struct error err;
+	assert_true(fleet_acquire(world->fleet, database_id, "", &instance, &err));
+	static const char sql[] = "INSERT INTO t VALUES (100)";
+	struct statement statement = {.sql = sql, .sql_size = sizeof(sql) - 1};
+	struct rows rows = new_rows();
+	struct statement_result result;
+	struct quick_wait wait = {.settled = on_settled};
+	bool ok;
+	assert_int_equal(
+		fleet_quick_execute(instance, false, &statement, &rows.sink, &wait, &result, &ok, &err),
+		QUICK_DECLINED);
+	expect(s, "SELECT count(*) FROM t", "5|;");
+	fleet_session_close(s);
+}
+
 static void destroying_ends_sessions(void **state)
 {
 	struct world *world = *state;
@@ -504,6 +534,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(quick_writers_and_sessions_lose_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_group_is_told_to_every_member, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_rollback_trigger_made_in_a_transaction_stops_sharing, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(destroying_ends_sessions, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
