@@ -1,0 +1,221 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/workers.h"
+
+// Threads meet at a gate: `inside` counts who waits there, until it is opened.
+struct gate {
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	int inside;
+	bool open;
+};
+
+struct job {
+	struct task task;
+	struct gate *gate;
+	struct workers *workers;
+	atomic_int *sum;
+	int value;
+	int rounds;
+};
+
+static void gate_init(struct gate *gate)
+{
+	*gate = (struct gate){.mutex = PTHREAD_MUTEX_INITIALIZER};
+	clock_cond_init(&gate->changed);
+}
+
+static void gate_open(struct gate *gate)
+{
+	pthread_mutex_lock(&gate->mutex);
+	gate->open = true;
+	pthread_cond_broadcast(&gate->changed);
+	pthread_mutex_unlock(&gate->mutex);
+}
+
+static bool gate_wait_for(struct gate *gate, int inside)
+{
+	int64_t deadline = clock_monotonic_ms() + 20000;
+	pthread_mutex_lock(&gate->mutex);
+	while (gate->inside < inside && clock_cond_wait(&gate->changed, &gate->mutex, deadline)) {
+	}
+	bool reached = gate->inside >= inside;
+	pthread_mutex_unlock(&gate->mutex);
+	return reached;
+}
+
+static void pass_gate(struct task *task)
+{
+	struct gate *gate = CONTAINER_OF(task, struct job, task)->gate;
+	pthread_mutex_lock(&gate->mutex);
+	gate->inside++;
+	pthread_cond_broadcast(&gate->changed);
+	while (!gate->open)
+		clock_cond_wait(&gate->changed, &gate->mutex, INT64_MAX);
+	pthread_mutex_unlock(&gate->mutex);
+}
+
+static void add(struct task *task)
+{
+	struct job *job = CONTAINER_OF(task, struct job, task);
+	atomic_fetch_add(job->sum, job->value);
+}
+
+static struct workers *start(int threads, int reserve)
+{
+	struct workers *workers;
+	struct error err;
+	assert_true(workers_start(threads, reserve, &workers, &err));
+	return workers;
+}
+
+static void every_task_runs_once(void **state)
+{
+	enum { JOBS = 2000 };
+	struct workers *workers = start(8, 2);
+	struct job *jobs = calloc(JOBS, sizeof(*jobs));
+	atomic_int sum = 0;
+	for (int i = 0; i < JOBS; i++) {
+		jobs[i] = (struct job){.task.run = add, .sum = &sum, .value = i};
+		if (i % 3 == 0)
+			workers_run_at(workers, &jobs[i].task, clock_monotonic_ms() + i % 20);
+		else if (i % 3 == 1)
+			workers_run_urgent(workers, &jobs[i].task);
+		else
+			workers_run(workers, &jobs[i].task);
+	}
+	workers_stop(workers);
+	assert_int_equal(atomic_load(&sum), JOBS * (JOBS - 1) / 2);
+	free(jobs);
+}
+
+static void urgent_tasks_pass_a_pool_that_is_full(void **state)
+{
+	struct workers *workers = start(2, 1);
+	struct gate gate;
+	gate_init(&gate);
+	struct job blocked[4];
+	for (int i = 0; i < 4; i++) {
+		blocked[i] = (struct job){.task.run = pass_gate, .gate = &gate};
+		workers_run(workers, &blocked[i].task);
+	}
+	assert_true(gate_wait_for(&gate, 2));
+	struct job urgent = {.task.run = pass_gate, .gate = &gate};
+	workers_run_urgent(workers, &urgent.task);
+	// The third in the gate can only be the urgent one: ordinary tasks have two threads.
+	assert_true(gate_wait_for(&gate, 3));
+	assert_int_equal(gate.inside, 3);
+	gate_open(&gate);
+	workers_stop(workers);
+	assert_int_equal(gate.inside, 5);
+}
+
+static void ordinary_tasks_run_side_by_side_up_to_the_limit(void **state)
+{
+	struct workers *workers = start(4, 4);
+	struct gate gate;
+	gate_init(&gate);
+	struct job jobs[4];
+	for (int i = 0; i < 4; i++) {
+		jobs[i] = (struct job){.task.run = pass_gate, .gate = &gate};
+		workers_run(workers, &jobs[i].task);
+	}
+	assert_true(gate_wait_for(&gate, 4));
+	gate_open(&gate);
+	workers_stop(workers);
+}
+
+static void record(struct task *task)
+{
+	struct job *job = CONTAINER_OF(task, struct job, task);
+	int before = atomic_load(job->sum);
+	atomic_store(job->sum, before * 10 + job->value);
+}
+
+static void timers_run_in_the_order_of_their_time(void **state)
+{
+	struct workers *workers = start(1, 0);
+	struct gate gate;
+	gate_init(&gate);
+	atomic_int digits = 0;
+	int64_t now = clock_monotonic_ms();
+	struct job jobs[5];
+	const int order[] = {3, 1, 5, 2, 4};
+	for (int i = 0; i < 5; i++) {
+		jobs[i] = (struct job){.task.run = record, .sum = &digits, .value = order[i]};
+		workers_run_at(workers, &jobs[i].task, now + 10 * order[i]);
+	}
+	struct job last = {.task.run = pass_gate, .gate = &gate};
+	workers_run_at(workers, &last.task, now + 60);
+	assert_true(gate_wait_for(&gate, 1));
+	assert_true(clock_monotonic_ms() >= now + 60);
+	assert_int_equal(atomic_load(&digits), 12345);
+	gate_open(&gate);
+	workers_stop(workers);
+}
+
+static void repeat(struct task *task)
+{
+	struct job *job = CONTAINER_OF(task, struct job, task);
+	job->rounds++;
+	if (!workers_stopping(job->workers))
+		workers_run_at(job->workers, task, clock_monotonic_ms() + 3600 * 1000);
+}
+
+static void stopping_runs_timers_at_once(void **state)
+{
+	struct workers *workers = start(2, 0);
+	struct job job = {.task.run = repeat, .workers = workers};
+	workers_run_at(workers, &job.task, clock_monotonic_ms() + 3600 * 1000);
+	workers_stop(workers);
+	assert_int_equal(job.rounds, 1);
+}
+
+static void again(struct task *task)
+{
+	struct job *job = CONTAINER_OF(task, struct job, task);
+	if (--job->rounds > 0)
+		workers_run(job->workers, task);
+	else
+		atomic_fetch_add(job->sum, 1);
+}
+
+static void a_task_may_schedule_itself_while_the_pool_stops(void **state)
+{
+	struct workers *workers = start(2, 0);
+	atomic_int sum = 0;
+	struct job job = {.task.run = again, .workers = workers, .sum = &sum, .rounds = 1000};
+	workers_run(workers, &job.task);
+	workers_stop(workers);
+	assert_int_equal(atomic_load(&sum), 1);
+}
+
+static void stopping_nothing_is_fine(void **state)
+{
+	workers_stop(NULL);
+	workers_stop(start(1, 0));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_task_runs_once),
+		cmocka_unit_test(urgent_tasks_pass_a_pool_that_is_full),
+		cmocka_unit_test(ordinary_tasks_run_side_by_side_up_to_the_limit),
+		cmocka_unit_test(timers_run_in_the_order_of_their_time),
+		cmocka_unit_test(stopping_runs_timers_at_once),
+		cmocka_unit_test(a_task_may_schedule_itself_while_the_pool_stops),
+		cmocka_unit_test(stopping_nothing_is_fine),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
