@@ -1,0 +1,29 @@
+/// access_cache: grants that were checked before, by a keyed hash of host label and credential.
+///
+/// A fixed number of places in sharded sets; the newest pushes out another one of its set. It holds neither labels
+/// nor credentials.
+///
+/// Threads: any.
+#ifndef ATOLL_PLATFORM_ACCESS_CACHE_H
+#define ATOLL_PLATFORM_ACCESS_CACHE_H
+
+#include "platform/access.h"
+#include "platform/access_directory.h"
+
+struct access_cache;
+
+struct access_cache *access_cache_create(void);
+void access_cache_destroy(struct access_cache *cache); // NULL is fine
+
+bool access_cache_find(struct access_cache *cache, const uint8_t key[CRYPT_HASH_BYTES],
+		       struct access_grant *out);
+
+/// Kept until `expires_ms` (wall clock; INT64_MAX = for ever), unless the directory has changed since `changes`.
+void access_cache_keep(struct access_cache *cache, const uint8_t key[CRYPT_HASH_BYTES],
+		       const struct access_grant *grant, int64_t expires_ms,
+		       const struct directory *directory, uint64_t changes);
+
+/// Drops all grants of a database. To be called after the directory forgot.
+void access_cache_forget(struct access_cache *cache, const char *database);
+
+#endif

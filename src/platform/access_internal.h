@@ -1,0 +1,17 @@
+/// access_internal: what the platform tells access. For the platform's own files.
+#ifndef ATOLL_PLATFORM_ACCESS_INTERNAL_H
+#define ATOLL_PLATFORM_ACCESS_INTERNAL_H
+
+#include "platform/access.h"
+
+struct engine_database;
+
+struct access *access_create(struct engine_database *store);
+void access_destroy(struct access *access); // NULL is fine
+
+/// To be called after the commit, and before anybody is told that it happened:
+void access_label_added(struct access *access);                           // a host label exists now
+void access_forget_database(struct access *access, const char *database); // destroyed or rotated
+void access_forget_instance(struct access *access, const char *database, const char *instance); // destroyed
+
+#endif

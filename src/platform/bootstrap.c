@@ -1,0 +1,98 @@
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/disk.h"
+#include "base/json_write.h"
+#include "base/trace.h"
+#include "platform/internal.h"
+
+static int64_t add_user(struct store_txn *txn, const char *username)
+{
+	struct query *q = sql_query(txn, SQL_ADD_USER);
+	query_bind_text(q, ":username", username);
+	query_bind_integer(q, ":now", clock_wall_ms());
+	return sql_single(q);
+}
+
+static void add_organization(struct store_txn *txn, const struct caller *owner, const char *slug,
+			     const char *name, const char *type)
+{
+	char uuid[CRYPT_UUID_TEXT_BYTES];
+	crypt_uuid(uuid);
+	struct query *q = sql_query(txn, SQL_ADD_ORGANIZATION);
+	query_bind_text(q, ":uuid", uuid);
+	query_bind_text(q, ":slug", slug);
+	query_bind_text(q, ":name", name);
+	query_bind_text(q, ":type", type);
+	query_bind_integer(q, ":creator", owner->user);
+	query_bind_integer(q, ":now", clock_wall_ms());
+	int64_t row = sql_single(q);
+
+	q = sql_org_query(txn, SQL_ADD_MEMBER, row);
+	query_bind_integer(q, ":user", owner->user);
+	query_bind_text(q, ":role", role_name(ROLE_OWNER));
+	query_bind_integer(q, ":now", clock_wall_ms());
+	query_run(q);
+	audit_add(txn, owner, row, "org-create", "created organization",
+		  (struct audit_datum[]){{"name", name}, {"slug", slug}, {NULL, NULL}});
+}
+
+static bool write_file(const struct platform_bootstrap *first, const char *slug, const char *token,
+		       struct error *err)
+{
+	OWNED(buffer) struct buffer json = {0};
+	struct json_writer w = json_write_to(&json);
+	json_write_object(&w);
+	json_write_member_text(&w, "url", first->url);
+	json_write_member_text(&w, "organization", slug);
+	json_write_member_text(&w, "username", first->username);
+	json_write_member_text(&w, "token", token);
+	json_write_end_object(&w);
+	buffer_append_byte(&json, '\n');
+	bool ok = disk_write_file(first->file, json.data, json.size, err);
+	explicit_bzero(json.data, json.size);
+	return ok;
+}
+
+static bool user_exists(struct store_txn *txn)
+{
+	struct query *q = sql_query(txn, SQL_FIRST_USER);
+	query_bind_null(q, ":username");
+	return sql_has_row(q);
+}
+
+bool platform_bootstrap(struct platform *platform, const struct platform_bootstrap *first, bool *out_created,
+			struct error *err)
+{
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	OWNED(arena) struct arena arena = {0};
+	char slug[NAME_BYTES];
+	const char *id;
+	if (!name_is_for_user(first->username))
+		return error_set(err, ERR_USAGE, "username: use 1 to 39 of A-Z, a-z, 0-9 and \"-\"");
+	if (!name_make_slug(first->organization, slug))
+		return error_set(err, ERR_USAGE, "organization: its name needs a letter or a digit");
+	if (!store_begin(platform->store, STORE_WRITE, &txn, err))
+		return false;
+	if (user_exists(txn)) {
+		*out_created = false;
+		return store_commit(&txn, err);
+	}
+	struct caller owner = {.username = first->username, .origin = "cli"};
+	owner.user = add_user(txn, first->username);
+	add_organization(txn, &owner, first->username, "personal", "personal");
+	// Who names both alike gets one organization: slugs are unique, and the personal one is already there.
+	if (strcasecmp(slug, first->username) == 0)
+		snprintf(slug, sizeof(slug), "%s", first->username);
+	else
+		add_organization(txn, &owner, slug, first->organization, "team");
+	const char *token = token_add(platform, txn, owner.user, "bootstrap", 0, &arena, &id);
+	// The file before the commit: a crash in between leaves a useless file, which the next start replaces,
+	// instead of a server whose only token nobody has.
+	if (store_failed(txn, err) || !write_file(first, slug, token, err) || !store_commit(&txn, err))
+		return false;
+	trace_info("platform.bootstrapped", "organization", slug, "username", first->username);
+	*out_created = true;
+	return true;
+}

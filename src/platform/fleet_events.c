@@ -1,0 +1,207 @@
+// What the fleet asks of the platform, and what it tells it.
+
+#include <string.h>
+
+#include "base/trace.h"
+#include "platform/internal.h"
+
+static int64_t find_database(struct store_txn *txn, const char *uuid)
+{
+	struct query *q = sql_query(txn, SQL_KNOWS_DATABASE);
+	query_bind_text(q, ":uuid", uuid);
+	return sql_single(q);
+}
+
+// -- describe -----------------------------------------------------------------------------------------
+
+static void list_specs(struct store_txn *txn, int64_t database, struct buffer *out)
+{
+	struct query *q = sql_query(txn, SQL_DESCRIBE_DATABASE);
+	query_bind_integer(q, ":database", database);
+	while (query_step(q)) {
+		struct fleet_instance_spec spec = {.primary = strcmp(query_text(q, 2), "primary") == 0};
+		snprintf(spec.uuid, sizeof(spec.uuid), "%s", query_text(q, 0));
+		snprintf(spec.location, sizeof(spec.location), "%s", query_text(q, 1));
+		buffer_append(out, &spec, sizeof(spec));
+	}
+}
+
+static bool describe(void *context, const char *uuid, struct fleet_instance_spec **out_specs,
+		     size_t *out_count, struct error *err)
+{
+	struct platform *platform = context;
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	OWNED(buffer) struct buffer specs = {0};
+	if (!store_begin(platform->store, STORE_READ, &txn, err))
+		return false;
+	int64_t database = find_database(txn, uuid);
+	if (database)
+		list_specs(txn, database, &specs);
+	if (!store_commit(&txn, err))
+		return false;
+	if (!database)
+		return error_set(err, ERR_DATABASE_NOT_FOUND, "the database does not exist any more");
+	*out_count = specs.size / sizeof(struct fleet_instance_spec);
+	*out_specs = (void *)buffer_take(&specs, NULL);
+	return true;
+}
+
+// -- events -------------------------------------------------------------------------------------------
+
+void instance_remove(struct platform *platform, const char *database, const char *instance)
+{
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	struct error err;
+	bool ok = fleet_destroy_instance(platform->fleet, database, instance, &err) &&
+		  store_begin(platform->store, STORE_WRITE, &txn, &err);
+	if (ok) {
+		struct query *q = sql_query(txn, SQL_REMOVE_INSTANCE);
+		query_bind_text(q, ":uuid", instance);
+		query_run(q);
+		ok = store_commit(&txn, &err);
+	}
+	// Nobody sees the instance any more; its row stays, so that the next start tries again.
+	if (!ok)
+		trace_warn("instance.files_left", "database", database, "instance", instance, "error",
+			   err.message, "detail", err.detail);
+}
+
+// A replica that was created while the primary was not ready has waited for this moment. Lists them by UUID.
+static void settle_replicas(struct store_txn *txn, int64_t database, const char *failure, struct buffer *out)
+{
+	struct row {
+		int64_t id;
+		char uuid[CRYPT_UUID_TEXT_BYTES];
+	};
+	OWNED(buffer) struct buffer rows = {0};
+	struct query *q = sql_query(txn, SQL_LIST_CREATING_REPLICAS);
+	query_bind_integer(q, ":database", database);
+	while (query_step(q)) {
+		struct row row = {.id = query_integer(q, 0)};
+		snprintf(row.uuid, sizeof(row.uuid), "%s", query_text(q, 1));
+		buffer_append(&rows, &row, sizeof(row));
+	}
+	const struct row *replicas = (const void *)rows.data;
+	for (size_t i = 0; i < rows.size / sizeof(struct row); i++) {
+		if (failure)
+			instance_move(txn, replicas[i].id, INSTANCE_CREATING, INSTANCE_FAILED, failure);
+		else
+			buffer_append(out, replicas[i].uuid, sizeof(replicas[i].uuid));
+	}
+}
+
+enum fate { FATE_SETTLED, FATE_DESTROYED, FATE_DATABASE_DESTROYED };
+
+// Stores how the creation ended; *out_launches holds the UUIDs of replicas that may be filled now.
+static bool store_event(struct platform *platform, const char *database, const char *instance,
+			const struct error *why, enum fate *out_fate, struct buffer *out_launches,
+			struct error *err)
+{
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	char failure[sizeof(why->message) + 64];
+	if (!store_begin(platform->store, STORE_WRITE, &txn, err))
+		return false;
+	*out_fate = find_database(txn, database) ? FATE_DESTROYED : FATE_DATABASE_DESTROYED;
+	struct query *q = sql_query(txn, SQL_INSTANCE_OF_EVENT);
+	query_bind_text(q, ":uuid", instance);
+	if (query_step(q)) {
+		int64_t row = query_integer(q, 0);
+		int64_t database_row = query_integer(q, 3);
+		bool destroying = strcmp(query_text(q, 1), instance_state_name(INSTANCE_DESTROYING)) == 0;
+		bool primary = strcmp(query_text(q, 2), "primary") == 0;
+		query_run(q);
+		*out_fate = destroying ? FATE_DESTROYED : FATE_SETTLED;
+		// An instance that was ready stays so: it was opened again, and nothing is new.
+		bool moved = !destroying &&
+			     instance_move(txn, row, INSTANCE_CREATING,
+					   why ? INSTANCE_FAILED : INSTANCE_READY, why ? why->message : NULL);
+		if (why)
+			snprintf(failure, sizeof(failure), "the primary could not be created: %s",
+				 why->message);
+		if (moved && primary)
+			settle_replicas(txn, database_row, why ? failure : NULL, out_launches);
+	}
+	return store_commit(&txn, err);
+}
+
+static void instance_event(void *context, const char *database, const char *instance, const struct error *why)
+{
+	struct platform *platform = context;
+	OWNED(buffer) struct buffer launches = {0};
+	enum fate fate = FATE_SETTLED;
+	struct error err;
+	if (!store_event(platform, database, instance, why, &fate, &launches, &err)) {
+		// It stays `creating`; the next start hands it to the fleet again.
+		trace_error("instance.event_lost", "database", database, "instance", instance, "error",
+			    err.message, "detail", err.detail);
+		return;
+	}
+	instances_announce(platform);
+	for (size_t at = 0; at < launches.size; at += CRYPT_UUID_TEXT_BYTES)
+		fleet_create_instance(platform->fleet, database, launches.data + at);
+	// Destroyed while it was being made: what came into being afterwards goes now.
+	if (fate == FATE_DESTROYED)
+		instance_remove(platform, database, instance);
+	if (fate == FATE_DATABASE_DESTROYED && !fleet_destroy_database(platform->fleet, database, &err))
+		trace_warn("database.files_left", "database", database, "error", err.message, "detail",
+			   err.detail);
+}
+
+void fleet_events_connect(struct platform *platform)
+{
+	fleet_connect(platform->fleet, &(struct fleet_options){.describe = describe,
+							       .instance_event = instance_event,
+							       .context = platform});
+}
+
+// -- start --------------------------------------------------------------------------------------------
+
+static bool keeps(void *context, const char *uuid)
+{
+	struct platform *platform = context;
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	struct error ignored;
+	if (!store_begin(platform->store, STORE_READ, &txn, &ignored))
+		return true;
+	bool known = find_database(txn, uuid) != 0;
+	// A store that cannot answer never condemns data.
+	return !store_commit(&txn, &ignored) || known;
+}
+
+struct unfinished {
+	char database[CRYPT_UUID_TEXT_BYTES];
+	char instance[CRYPT_UUID_TEXT_BYTES];
+	bool destroying;
+};
+
+static bool list_unfinished(struct platform *platform, struct buffer *out, struct error *err)
+{
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	if (!store_begin(platform->store, STORE_READ, &txn, err))
+		return false;
+	struct query *q = sql_query(txn, SQL_LIST_UNFINISHED);
+	while (query_step(q)) {
+		struct unfinished row = {.destroying = strcmp(query_text(q, 2),
+							      instance_state_name(INSTANCE_DESTROYING)) == 0};
+		snprintf(row.database, sizeof(row.database), "%s", query_text(q, 0));
+		snprintf(row.instance, sizeof(row.instance), "%s", query_text(q, 1));
+		buffer_append(out, &row, sizeof(row));
+	}
+	return store_commit(&txn, err);
+}
+
+bool fleet_events_resume(struct platform *platform, struct error *err)
+{
+	OWNED(buffer) struct buffer rows = {0};
+	if (!list_unfinished(platform, &rows, err))
+		return false;
+	fleet_sweep(platform->fleet, keeps, platform);
+	const struct unfinished *list = (const void *)rows.data;
+	for (size_t i = 0; i < rows.size / sizeof(struct unfinished); i++) {
+		if (list[i].destroying)
+			instance_remove(platform, list[i].database, list[i].instance);
+		else
+			fleet_create_instance(platform->fleet, list[i].database, list[i].instance);
+	}
+	return true;
+}

@@ -1,0 +1,66 @@
+/// internal: what the files of the platform share. Not for other modules.
+#ifndef ATOLL_PLATFORM_INTERNAL_H
+#define ATOLL_PLATFORM_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/crypt.h"
+#include "fleet/fleet.h"
+#include "platform/access_internal.h"
+#include "platform/audit.h"
+#include "platform/instance.h"
+#include "platform/location.h"
+#include "platform/names.h"
+#include "platform/store.h"
+
+struct platform {
+	struct engine_database *store;
+	struct fleet *fleet;
+	struct access *access;
+	char *domain;
+	bool domain_in_dns;
+
+	const struct location **locations; // served, by code
+	size_t location_count;
+	const struct location *closest;
+
+	uint8_t token_seed[CRYPT_SEED_BYTES];
+	uint8_t token_public[CRYPT_PUBLIC_BYTES];
+
+	pthread_mutex_t instances_mutex;
+	pthread_cond_t instances_changed;
+	uint64_t instance_changes; // guarded by instances_mutex; moves whenever a state was committed
+	int waiter_count;          // guarded by instances_mutex
+};
+
+// -- location.c
+MUST_USE bool locations_open(struct platform *platform, const char *codes, const char *closest,
+			     struct error *err);
+
+// -- token.c
+/// Stores a token under `name` and writes it. The name is known to be free.
+const char *token_add(struct platform *platform, struct store_txn *txn, int64_t user, const char *name,
+		      int64_t organization, struct arena *arena, const char **out_id);
+MUST_USE bool token_seed_open(struct platform *platform, struct error *err);
+
+// -- database.c
+const char *hostname_of(const struct platform *platform, struct arena *arena, const char *label);
+/// "could not find database with name [X]: record not found"
+bool database_not_found(struct error *err, const char *ref);
+
+// -- instance.c
+const char *instance_state_name(enum instance_state state);
+/// Moves an instance along instance_state.def. False when it is not in state `was` any more.
+bool instance_move(struct store_txn *txn, int64_t row, enum instance_state was, enum instance_state state,
+		   const char *failure);
+/// Wakes whoever waits for an instance, after the commit.
+void instances_announce(struct platform *platform);
+
+// -- fleet_events.c
+void fleet_events_connect(struct platform *platform);
+/// Finishes or undoes what was under way when the process ended.
+MUST_USE bool fleet_events_resume(struct platform *platform, struct error *err);
+/// Removes the files of an instance that is `destroying`, then its row.
+void instance_remove(struct platform *platform, const char *database, const char *instance);
+
+#endif

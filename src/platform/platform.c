@@ -1,0 +1,51 @@
+#include "platform/platform.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "platform/internal.h"
+
+bool platform_open(const struct platform_options *options, struct platform **out, struct error *err)
+{
+	struct platform *platform = calloc(1, sizeof(*platform));
+	ASSERT(platform);
+	platform->fleet = options->fleet;
+	platform->domain = strdup(options->domain);
+	ASSERT(platform->domain);
+	platform->domain_in_dns = options->domain_in_dns;
+	pthread_mutex_init(&platform->instances_mutex, NULL);
+	clock_cond_init(&platform->instances_changed);
+	if (!locations_open(platform, options->locations, options->closest, err) ||
+	    !fleet_open_platform(platform->fleet, &platform->store, err) ||
+	    !store_migrate(platform->store, err) || !token_seed_open(platform, err)) {
+		platform_close(platform);
+		return false;
+	}
+	platform->access = access_create(platform->store);
+	fleet_events_connect(platform);
+	if (!fleet_events_resume(platform, err)) {
+		platform_close(platform);
+		return false;
+	}
+	*out = platform;
+	return true;
+}
+
+void platform_close(struct platform *platform)
+{
+	if (!platform)
+		return;
+	access_destroy(platform->access);
+	pthread_mutex_destroy(&platform->instances_mutex);
+	pthread_cond_destroy(&platform->instances_changed);
+	explicit_bzero(platform->token_seed, sizeof(platform->token_seed));
+	free(platform->locations);
+	free(platform->domain);
+	free(platform);
+}
+
+struct access *platform_access(struct platform *platform)
+{
+	return platform->access;
+}

@@ -1,0 +1,247 @@
+#include "platform/token.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json_write.h"
+#include "platform/internal.h"
+#include "platform/jwt.h"
+
+enum { ID_BYTES = 16 };
+
+bool token_seed_open(struct platform *platform, struct error *err)
+{
+	static const char name[] = "platform-token";
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	size_t size = 0;
+	if (!store_begin(platform->store, STORE_WRITE, &txn, err))
+		return false;
+	struct query *q = sql_query(txn, SQL_FIND_SECRET);
+	query_bind_text(q, ":name", name);
+	if (query_step(q)) {
+		const void *seed = query_blob(q, 0, &size);
+		ASSERT(size == CRYPT_SEED_BYTES);
+		memcpy(platform->token_seed, seed, size);
+		query_run(q);
+	} else {
+		crypt_random(platform->token_seed, CRYPT_SEED_BYTES);
+		q = sql_query(txn, SQL_ADD_SECRET);
+		query_bind_text(q, ":name", name);
+		query_bind_blob(q, ":seed", platform->token_seed, CRYPT_SEED_BYTES);
+		query_run(q);
+	}
+	crypt_key_from_seed(platform->token_seed, platform->token_public);
+	return store_commit(&txn, err);
+}
+
+static const char *write_token(const struct platform *platform, struct arena *arena, const char *id)
+{
+	OWNED(buffer) struct buffer claims = {0};
+	OWNED(buffer) struct buffer jwt = {0};
+	struct json_writer w = json_write_to(&claims);
+	json_write_object(&w);
+	json_write_member_text(&w, "jti", id);
+	json_write_end_object(&w);
+	jwt_write(platform->token_seed, &claims, &jwt);
+	return arena_copy(arena, jwt.data, jwt.size);
+}
+
+const char *token_add(struct platform *platform, struct store_txn *txn, int64_t user, const char *name,
+		      int64_t organization, struct arena *arena, const char **out_id)
+{
+	OWNED(buffer) struct buffer id = {0};
+	uint8_t random[ID_BYTES];
+	crypt_random(random, sizeof(random));
+	crypt_base64_encode(&id, random, sizeof(random), true);
+
+	struct query *q = sql_query(txn, SQL_ADD_TOKEN);
+	query_bind_text(q, ":id", buffer_text(&id));
+	query_bind_integer(q, ":user", user);
+	query_bind_text(q, ":name", name);
+	query_bind_integer(q, ":only", organization);
+	query_bind_integer(q, ":now", clock_wall_ms());
+	query_run(q);
+
+	*out_id = arena_copy(arena, id.data, id.size);
+	return write_token(platform, arena, *out_id);
+}
+
+// The id that a token of ours names; NULL for anything else.
+static const char *read_id(const struct platform *platform, const char *jwt, struct arena *arena)
+{
+	struct jwt token;
+	const char *id = NULL;
+	if (!jwt_read(jwt, &token))
+		return NULL;
+	const struct json *claim = json_read_get(token.claims, "jti");
+	if (claim && json_read_kind(claim) == JSON_KIND_TEXT &&
+	    jwt_is_signed_by(&token, platform->token_public))
+		id = arena_text(arena, json_read_text(claim, NULL));
+	jwt_cleanup(&token);
+	return id;
+}
+
+bool platform_authenticate(struct platform *platform, const char *jwt, struct arena *arena,
+			   struct caller *out, struct error *err)
+{
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	struct caller caller = {.origin = "web"};
+	bool revoked = false;
+	const char *id = read_id(platform, jwt, arena);
+	if (!id)
+		return error_set(err, ERR_UNAUTHORIZED, "invalid token");
+	if (!store_begin(platform->store, STORE_READ, &txn, err))
+		return false;
+	struct query *q = sql_query(txn, SQL_AUTHENTICATE);
+	query_bind_text(q, ":id", id);
+	bool known = query_step(q);
+	if (known) {
+		caller.user = query_integer(q, 0);
+		caller.username = sql_text_in(arena, q, 1);
+		caller.email = sql_text_in(arena, q, 2);
+		caller.organization = query_integer(q, 3);
+		revoked = !query_is_null(q, 4);
+		query_run(q);
+	}
+	if (!store_commit(&txn, err))
+		return false;
+	if (!known)
+		return error_set(err, ERR_UNAUTHORIZED, "invalid token");
+	if (revoked)
+		return error_set(err, ERR_TOKEN_REVOKED, "token has been revoked");
+	*out = caller;
+	return true;
+}
+
+bool platform_list_tokens(struct platform *platform, const struct caller *caller, struct arena *arena,
+			  struct token **out, size_t *out_count, struct error *err)
+{
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	OWNED(buffer) struct buffer rows = {0};
+	if (!store_begin(platform->store, STORE_READ, &txn, err))
+		return false;
+	struct query *q = sql_query(txn, SQL_LIST_TOKENS);
+	query_bind_integer(q, ":user", caller->user);
+	query_bind_integer(q, ":only", caller->organization);
+	while (query_step(q)) {
+		struct token token = {
+			.id = sql_text_in(arena, q, 0),
+			.name = sql_text_in(arena, q, 1),
+			.organization = query_is_null(q, 2) ? NULL : sql_text_in(arena, q, 2),
+			.created_ms = query_integer(q, 3),
+		};
+		buffer_append(&rows, &token, sizeof(token));
+	}
+	if (!store_commit(&txn, err))
+		return false;
+	*out = rows_in(arena, &rows);
+	*out_count = rows.size / sizeof(struct token);
+	return true;
+}
+
+static bool name_is_taken(struct store_txn *txn, int64_t user, const char *name)
+{
+	struct query *q = sql_query(txn, SQL_FIND_TOKEN);
+	query_bind_integer(q, ":user", user);
+	query_bind_text(q, ":name", name);
+	return sql_has_row(q);
+}
+
+static int64_t personal_organization(struct store_txn *txn, int64_t user)
+{
+	struct query *q = sql_query(txn, SQL_PERSONAL_ORGANIZATION);
+	query_bind_integer(q, ":user", user);
+	return sql_single(q);
+}
+
+static void audit_token(struct store_txn *txn, const struct caller *caller, int64_t organization,
+			const char *code, const char *done, const char *name)
+{
+	char message[160];
+	snprintf(message, sizeof(message), "%s API token %s", done, name);
+	audit_add(txn, caller, organization ? organization : personal_organization(txn, caller->user), code,
+		  message, (struct audit_datum[]){{"name", name}, {NULL, NULL}});
+}
+
+bool platform_mint_token(struct platform *platform, const struct caller *caller, const char *name,
+			 const char *organization, struct arena *arena, struct token *out,
+			 const char **out_secret, struct error *err)
+{
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	struct organization only = {0};
+	struct token token = {.name = name, .created_ms = clock_wall_ms()};
+	if (!name_is_for_token(name))
+		return error_set(err, ERR_INVALID_NAME,
+				 "invalid token name: use 1 to 64 of A-Z, a-z, 0-9, \".\", \"_\" and \"-\","
+				 " and not \"validate\"");
+	if (organization && !platform_enter_organization(platform, caller, organization, arena, &only, err))
+		return false;
+	if (caller->organization && !only.row)
+		return error_set(err, ERR_INSUFFICIENT_SCOPE,
+				 "this token is good for one organization only and cannot mint one for all:"
+				 " name the organization");
+	if (!store_begin(platform->store, STORE_WRITE, &txn, err))
+		return false;
+	if (name_is_taken(txn, caller->user, name))
+		return error_set(err, ERR_ALREADY_EXISTS, "token with name %s already exists", name);
+	const char *secret = token_add(platform, txn, caller->user, name, only.row, arena, &token.id);
+	audit_token(txn, caller, only.row, "user-token-create", "created", name);
+	if (!store_commit(&txn, err))
+		return false;
+	token.organization = only.slug;
+	*out = token;
+	*out_secret = secret;
+	return true;
+}
+
+bool platform_revoke_token(struct platform *platform, const struct caller *caller, const char *name,
+			   struct error *err)
+{
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	if (!store_begin(platform->store, STORE_WRITE, &txn, err))
+		return false;
+	struct query *q = sql_query(txn, SQL_REVOKE_TOKEN);
+	query_bind_integer(q, ":user", caller->user);
+	query_bind_text(q, ":name", name);
+	query_bind_integer(q, ":only", caller->organization);
+	query_bind_integer(q, ":now", clock_wall_ms());
+	bool revoked = query_run(q) > 0;
+	if (revoked)
+		audit_token(txn, caller, caller->organization, "user-token-revoke", "revoked", name);
+	if (!store_commit(&txn, err))
+		return false;
+	return revoked || error_set(err, ERR_TOKEN_NOT_FOUND, "could not find token %s", name);
+}
+
+bool platform_mint_operator_token(struct platform *platform, const char *username, struct arena *arena,
+				  const char **out_secret, struct error *err)
+{
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	char name[NAME_BYTES];
+	const char *id;
+	struct caller caller = {.origin = "cli", .username = ""};
+	if (!store_begin(platform->store, STORE_WRITE, &txn, err))
+		return false;
+	struct query *q = sql_query(txn, SQL_FIRST_USER);
+	query_bind_text(q, ":username", username);
+	if (query_step(q)) {
+		caller.user = query_integer(q, 0);
+		caller.username = sql_text_in(arena, q, 1);
+		query_run(q);
+	} else if (!store_failed(txn, err)) {
+		return username ? error_set(err, ERR_NOT_FOUND, "there is no user %s", username)
+				: error_set(err, ERR_NOT_FOUND,
+					    "there is no user yet: start the server once, which makes the "
+					    "first");
+	}
+	do {
+		snprintf(name, sizeof(name), "operator-");
+		crypt_random_hex(4, name + strlen(name));
+	} while (name_is_taken(txn, caller.user, name));
+	const char *secret = token_add(platform, txn, caller.user, name, 0, arena, &id);
+	audit_token(txn, &caller, 0, "user-token-create", "operator created", name);
+	if (!store_commit(&txn, err))
+		return false;
+	*out_secret = secret;
+	return true;
+}
