@@ -133,8 +133,12 @@ void call_dispatch(struct call *call, call_work *work)
 
 bool call_open_stream(struct call *call, struct error *err)
 {
+	const struct pipeline *pipeline = &call->pipeline;
+	bool passing =
+		call->closed || (pipeline->request_count > 0 &&
+				 pipeline->requests[pipeline->request_count - 1].kind == REQUEST_CLOSE);
 	return stream_acquire(call->hrana->streams, call->request, &call->grant,
-			      call->has_baton ? &call->baton : NULL, &call->stream, err);
+			      call->has_baton ? &call->baton : NULL, passing, &call->stream, err);
 }
 
 bool call_leave_stream(struct call *call, char baton[BATON_TEXT_BYTES], struct error *err)

@@ -100,7 +100,8 @@ static bool account(struct encoder *encoder, size_t grown, struct error *err)
 {
 	*encoder->counted += grown;
 	if (*encoder->counted > encoder->result_max)
-		return error_set(err, ERR_RESPONSE_TOO_LARGE, "Response is too large: over %zu bytes",
+		return error_set(err, ERR_RESPONSE_TOO_LARGE,
+				 "Response is too large: over %zu bytes (limit result-bytes-max)",
 				 encoder->result_max);
 	return gauge_grow(encoder->gauge, encoder->out->out->size, err);
 }

@@ -33,6 +33,7 @@ struct hrana_limits {
 	size_t reply_bytes_max;           // all results of a reply together (32 MiB)
 	size_t replies_bytes_max;         // all replies that are being written at a moment (256 MiB)
 	int stream_count_max;             // streams of a database that hold something (512)
+	int held_stream_count_max;        // idle ones that keep a connection only for what they wrote (16)
 	int64_t stream_idle_ms;           // (10,000)
 	int stored_sql_count_max;         // texts a stream may store (50)
 	size_t stored_sql_bytes_max;      // of one text (20,000)

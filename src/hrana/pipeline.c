@@ -14,6 +14,7 @@ static bool run_sequence(struct call *call, struct step *step, struct error *err
 {
 	struct fleet_session *session = stream_session(call->stream);
 	const struct statement *text = &step->statement;
+	stream_wrote(call->stream);
 	return run_find_text(call, step, err) &&
 	       (step->replication_index == 0 ||
 		fleet_session_wait_for(session, step->replication_index, err)) &&

@@ -25,6 +25,8 @@ static bool execute(struct call *call, struct step *step, struct encoder *encode
 		encode_undo(encoder);
 		return false;
 	}
+	if (result.has_last_insert_rowid || result.affected_row_count > 0)
+		stream_wrote(call->stream);
 	encode_end(encoder, &result);
 	return true;
 }

@@ -155,6 +155,10 @@ static void refuse(void *context, struct net_request *request, const struct erro
 			"Namespace `%.200s` doesn't exist (an address of the form /db/NAME/ ends in a slash)",
 			label);
 		call_refuse(request, &unknown);
+	} else if (err->code == ERR_BODY_TOO_LARGE) {
+		struct error named;
+		error_set(&named, err->code, "%s (limit request-body-max)", err->message);
+		call_refuse(request, &named);
 	} else if (err->code == ERR_ROUTE_NOT_FOUND) {
 		net_reply_status(request, 404);
 		net_reply_type(request, "text/plain; charset=utf-8");
@@ -186,6 +190,7 @@ static struct hrana_limits limits_of(const struct hrana_limits *given)
 	OTHERWISE(reply_bytes_max, (size_t)32 * 1024 * 1024);
 	OTHERWISE(replies_bytes_max, (size_t)256 * 1024 * 1024);
 	OTHERWISE(stream_count_max, 512);
+	OTHERWISE(held_stream_count_max, 16);
 	OTHERWISE(stream_idle_ms, 10 * 1000);
 	OTHERWISE(stored_sql_count_max, 50);
 	OTHERWISE(stored_sql_bytes_max, 20000);
@@ -218,6 +223,7 @@ bool hrana_open(const struct hrana_options *options, struct hrana **out, struct 
 		.workers = options->workers,
 		.baton_key = hrana->baton_key,
 		.count_max = hrana->limits.stream_count_max,
+		.held_count_max = hrana->limits.held_stream_count_max,
 		.idle_ms = hrana->limits.stream_idle_ms,
 		.text_count_max = hrana->limits.stored_sql_count_max,
 		.text_bytes_max = hrana->limits.stored_sql_bytes_max,

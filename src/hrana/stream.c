@@ -25,7 +25,10 @@ struct stream {
 	uint64_t id;
 	struct stream *next; // in its bucket
 	enum stream_state state;
-	bool named; // a baton of it was given out
+	bool named;   // a baton of it was given out
+	bool passing; // not counted
+	bool wrote;   // since its session was opened
+	bool held;    // idle with a session that holds only what it wrote
 	uint64_t sequence;
 	uint64_t frame_no;
 	uint64_t credential_id;
@@ -46,6 +49,8 @@ struct owner {
 	struct owner *next; // in its bucket
 	struct link idle;   // longest idle first
 	int stream_count;   // idle and busy
+	int counted_count;  // of these, without passing ones
+	int held_count;
 	size_t text_bytes;
 };
 
@@ -145,7 +150,8 @@ static void drop_owner_locked(struct streams *streams, struct owner *gone)
 	free(gone);
 }
 
-static struct stream *add_locked(struct streams *streams, const struct access_grant *grant, uint64_t id)
+static struct stream *add_locked(struct streams *streams, const struct access_grant *grant, uint64_t id,
+				 bool passing)
 {
 	if (streams->stream_count >= streams->bucket_count)
 		grow_locked(streams);
@@ -155,6 +161,8 @@ static struct stream *add_locked(struct streams *streams, const struct access_gr
 	stream->credential_id = grant->credential_id;
 	stream->owner = owner_locked(streams, grant->database);
 	stream->owner->stream_count++;
+	stream->passing = passing;
+	stream->owner->counted_count += !passing;
 	list_init(&stream->link);
 	list_init(&stream->timed);
 	struct stream **bucket = bucket_locked(streams, id);
@@ -188,6 +196,12 @@ static void prune_remembered_locked(struct streams *streams, int64_t now_ms)
 	}
 }
 
+static void unhold_locked(struct stream *stream)
+{
+	stream->owner->held_count -= stream->held;
+	stream->held = false;
+}
+
 // Ends a stream: only its id stays, if anybody may still ask for it. Returns the session, for the caller to
 // close without the mutex.
 static struct fleet_session *end_locked(struct streams *streams, struct stream *stream,
@@ -195,7 +209,9 @@ static struct fleet_session *end_locked(struct streams *streams, struct stream *
 {
 	struct owner *owner = stream->owner;
 	struct fleet_session *session = TAKE(stream->session);
+	unhold_locked(stream);
 	owner->stream_count--;
+	owner->counted_count -= !stream->passing;
 	owner->text_bytes -= stream->stored.size_bytes;
 	stored_sql_cleanup(&stream->stored);
 	list_remove(&stream->link);
@@ -232,8 +248,10 @@ static bool expire_one_locked(struct streams *streams, int64_t now_ms, struct fl
 		*out_session = end_locked(streams, stream, STREAM_EXPIRED, true);
 	else if (stream->flags == 0)
 		*out_session = end_locked(streams, stream, STREAM_CLOSED, false); // lives on in its baton
-	else if (!(stream->flags & BATON_SETTINGS))
+	else if (!(stream->flags & BATON_SETTINGS)) {
+		unhold_locked(stream);
 		*out_session = TAKE(stream->session);
+	}
 	return true;
 }
 
@@ -389,16 +407,19 @@ static bool find_named_locked(struct streams *streams, const struct access_grant
 }
 
 static bool make_locked(struct streams *streams, const struct access_grant *grant, const struct baton *baton,
-			struct stream **out, struct fleet_session **out_evicted, struct error *err)
+			bool passing, struct stream **out, struct fleet_session **out_evicted,
+			struct error *err)
 {
 	struct owner *owner = owner_locked(streams, grant->database);
 	int count_max = streams->options.count_max;
-	if (owner->stream_count >= count_max && !evict_locked(streams, owner, out_evicted))
-		return error_set(err, ERR_RATE_LIMITED,
-				 "Too many streams: %d of this database hold a transaction or run a request",
-				 count_max);
+	if (!passing && owner->counted_count >= count_max && !evict_locked(streams, owner, out_evicted))
+		return error_set(
+			err, ERR_RATE_LIMITED,
+			"Too many streams: %d of this database (limit streams-max) hold a transaction or "
+			"run a request",
+			count_max);
 	uint64_t id = baton ? baton->id : atomic_fetch_add(&streams->next_id, 1);
-	struct stream *stream = add_locked(streams, grant, id);
+	struct stream *stream = add_locked(streams, grant, id, passing);
 	if (baton) {
 		stream->named = true;
 		stream->sequence = baton->sequence;
@@ -418,21 +439,23 @@ static bool open_session(struct streams *streams, const struct access_grant *gra
 		return false;
 	pthread_mutex_lock(&streams->mutex);
 	stream->session = session;
+	stream->wrote = false;
 	pthread_mutex_unlock(&streams->mutex);
 	return stream->frame_no == 0 || fleet_session_wait_for(session, stream->frame_no, err);
 }
 
 bool stream_acquire(struct streams *streams, struct net_request *request, const struct access_grant *grant,
-		    const struct baton *baton, struct stream **out, struct error *err)
+		    const struct baton *baton, bool passing, struct stream **out, struct error *err)
 {
 	struct stream *stream = NULL;
 	struct fleet_session *evicted = NULL;
 	pthread_mutex_lock(&streams->mutex);
 	bool ok = (!baton || find_named_locked(streams, grant, baton, &stream, err)) &&
-		  (stream || make_locked(streams, grant, baton, &stream, &evicted, err));
+		  (stream || make_locked(streams, grant, baton, passing, &stream, &evicted, err));
 	if (ok) {
 		stream->state = STREAM_BUSY;
 		stream->request = request;
+		unhold_locked(stream);
 		list_remove(&stream->link);
 		list_remove(&stream->timed);
 		list_append(&streams->busy, &stream->link);
@@ -451,6 +474,26 @@ bool stream_acquire(struct streams *streams, struct net_request *request, const 
 	return true;
 }
 
+// The stream whose session is given back so that others get a connection: itself, if it only read, or the longest idle
+// one that wrote.
+static struct fleet_session *give_back_locked(struct streams *streams, struct stream *stream)
+{
+	struct owner *owner = stream->owner;
+	if (stream->flags & (BATON_TRANSACTION | BATON_SETTINGS))
+		return NULL;
+	if (!stream->wrote)
+		return TAKE(stream->session);
+	stream->held = true;
+	owner->held_count++;
+	if (owner->held_count <= streams->options.held_count_max)
+		return NULL;
+	struct link *at = owner->idle.next;
+	while (!stream_of_link(at)->held)
+		at = at->next;
+	unhold_locked(stream_of_link(at));
+	return TAKE(stream_of_link(at)->session);
+}
+
 void stream_release(struct streams *streams, struct stream *stream, const struct access_grant *grant,
 		    char text[BATON_TEXT_BYTES])
 {
@@ -465,6 +508,7 @@ void stream_release(struct streams *streams, struct stream *stream, const struct
 		.sequence = stream->sequence + 1,
 		.frame_no = stream->frame_no,
 	};
+	baton_write(&baton, streams->options.baton_key, grant, text);
 	pthread_mutex_lock(&streams->mutex);
 	stream->sequence = baton.sequence;
 	stream->flags = flags;
@@ -475,9 +519,10 @@ void stream_release(struct streams *streams, struct stream *stream, const struct
 	list_remove(&stream->link);
 	list_append(&stream->owner->idle, &stream->link);
 	list_append(&streams->timed, &stream->timed);
+	struct fleet_session *session = give_back_locked(streams, stream);
 	start_ticking_locked(streams);
 	pthread_mutex_unlock(&streams->mutex);
-	baton_write(&baton, streams->options.baton_key, grant, text);
+	fleet_session_close(session);
 }
 
 void stream_close(struct streams *streams, struct stream *stream)
@@ -491,6 +536,11 @@ void stream_close(struct streams *streams, struct stream *stream)
 struct fleet_session *stream_session(const struct stream *stream)
 {
 	return stream->session;
+}
+
+void stream_wrote(struct stream *stream)
+{
+	stream->wrote = true;
 }
 
 bool stream_is_abandoned(const struct stream *stream)

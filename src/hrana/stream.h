@@ -33,6 +33,7 @@ struct streams_options {
 	struct workers *workers;
 	const uint8_t *baton_key; // borrowed for the table's life
 	int count_max;            // of one database
+	int held_count_max;       // idle streams of one database that keep a session only for what it wrote
 	int64_t idle_ms;
 	int text_count_max;
 	size_t text_bytes_max;
@@ -44,13 +45,14 @@ struct streams *streams_create(const struct streams_options *options);
 void streams_close(struct streams *streams);
 
 /// The stream of a baton, or a new one (baton NULL), with an open session, for this request alone.
+/// passing: the request closes the stream itself, which is therefore never idle and not counted.
 /// Fails: ERR_BATON_INVALID, ERR_BATON_REUSED (the stream lives on), ERR_STREAM_EXPIRED, ERR_RATE_LIMITED
 /// (too many
 ///        streams), and all of fleet_acquire, fleet_session_open, fleet_session_wait_for
 /// Blocks: call from a worker.
 MUST_USE bool stream_acquire(struct streams *streams, struct net_request *request,
-			     const struct access_grant *grant, const struct baton *baton, struct stream **out,
-			     struct error *err);
+			     const struct access_grant *grant, const struct baton *baton, bool passing,
+			     struct stream **out, struct error *err);
 /// Ends the request's use of the stream; `text` gets the baton for the next.
 void stream_release(struct streams *streams, struct stream *stream, const struct access_grant *grant,
 		    char text[BATON_TEXT_BYTES]);
@@ -59,6 +61,8 @@ void stream_close(struct streams *streams, struct stream *stream);
 
 struct fleet_session *stream_session(const struct stream *stream);
 
+/// Says that the session holds a last_insert_rowid() or changes() that its client may ask for.
+void stream_wrote(struct stream *stream);
 /// True once the timer found that the request's client has gone, and interrupted its statement.
 bool stream_is_abandoned(const struct stream *stream);
 
