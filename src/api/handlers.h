@@ -4,8 +4,8 @@
 
 #include "api/request.h"
 
-// status.c
-api_handler api_get_health, api_get_version, api_get_latest_release;
+// releases.c
+api_handler api_get_latest_release;
 
 // tokens.c
 api_handler api_validate_token, api_list_tokens, api_mint_token, api_mint_token_wrapped, api_revoke_token;

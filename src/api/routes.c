@@ -10,8 +10,6 @@
 // One line a row: test/integration/platform.test.mjs reads them.
 // clang-format off
 static const struct api_row rows[] = {
-	{"GET",    "/health",                              api_get_health,                 WHO_ANYBODY, SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "Tell that the server answers"},
-	{"GET",    "/version",                             api_get_version,                WHO_ANYBODY, SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "Tell the server's version"},
 	{"GET",    "/releases/latest",                     api_get_latest_release,         WHO_ANYBODY, SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "Tell command-line clients not to update themselves"},
 	{"GET",    "/closest-region",                      api_get_closest_region,         WHO_ANYBODY, SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "Tell the location closest to the caller"},
 

@@ -381,20 +381,7 @@ void view_instance_created(struct json_writer *w, const struct instance_created 
 	json_write_end_object(w);
 }
 
-// -- the server itself --------------------------------------------------------------------------------
-
-void view_health(struct json_writer *w)
-{
-	view_name(w, "status", "ok");
-}
-
-void view_version(struct json_writer *w)
-{
-	json_write_object(w);
-	json_write_member_text(w, "name", "atolld");
-	json_write_member_text(w, "version", ATOLL_VERSION);
-	json_write_end_object(w);
-}
+// -- clients --------------------------------------------------------------------------------------
 
 // A higher one would make Turso's command line replace itself from the internet (§3.10).
 void view_latest_release(struct json_writer *w)

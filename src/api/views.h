@@ -45,8 +45,6 @@ void view_instance(struct json_writer *w, const struct instance *instance);
 void view_instances(struct json_writer *w, const struct instance *instances, size_t count);
 void view_instance_created(struct json_writer *w, const struct instance_created *created);
 
-void view_health(struct json_writer *w);
-void view_version(struct json_writer *w);
 void view_latest_release(struct json_writer *w);
 
 #endif
