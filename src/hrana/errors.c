@@ -1,6 +1,6 @@
 #include "hrana/errors.h"
 
-#include <string.h>
+#include <stdio.h>
 
 static const struct error_row rows[ERROR_CODE_COUNT] = {
 	[ERR_INTERNAL] = {"INTERNAL", SHAPE_ERROR, 500},
@@ -56,13 +56,13 @@ static const struct error_row rows[ERROR_CODE_COUNT] = {
 
 	[ERR_NAMESPACE_NOT_FOUND] = {"NAMESPACE_NOT_FOUND", SHAPE_ERROR, 404},
 	[ERR_FORBIDDEN] = {"AUTH_FORBIDDEN", SHAPE_ERROR, 403},
-	[ERR_AUTH_HEADER_NOT_FOUND] = {"AUTH_HEADER_NOT_FOUND", SHAPE_ERROR, 401},
-	[ERR_AUTH_HEADER_MALFORMED] = {"AUTH_HEADER_MALFORMED", SHAPE_ERROR, 401},
-	[ERR_AUTH_SCHEME] = {"AUTH_HTTP_HEADER_UNSUPPORTED_SCHEME", SHAPE_ERROR, 401},
-	[ERR_AUTH_JWT_INVALID] = {"AUTH_JWT_INVALID", SHAPE_ERROR, 401},
-	[ERR_AUTH_JWT_EXPIRED] = {"AUTH_JWT_EXPIRED", SHAPE_ERROR, 401},
-	[ERR_AUTH_JWT_IMMATURE] = {"AUTH_JWT_IMMATURE", SHAPE_ERROR, 401},
-	[ERR_AUTH_BASIC_REJECTED] = {"AUTH_BASIC_REJECTED", SHAPE_ERROR, 401},
+	[ERR_AUTH_HEADER_NOT_FOUND] = {"AUTH_HEADER_NOT_FOUND", SHAPE_CREDENTIAL, 401},
+	[ERR_AUTH_HEADER_MALFORMED] = {"AUTH_HEADER_MALFORMED", SHAPE_CREDENTIAL, 401},
+	[ERR_AUTH_SCHEME] = {"AUTH_HTTP_HEADER_UNSUPPORTED_SCHEME", SHAPE_CREDENTIAL, 401},
+	[ERR_AUTH_JWT_INVALID] = {"AUTH_JWT_INVALID", SHAPE_CREDENTIAL, 401},
+	[ERR_AUTH_JWT_EXPIRED] = {"AUTH_JWT_EXPIRED", SHAPE_CREDENTIAL, 401},
+	[ERR_AUTH_JWT_IMMATURE] = {"AUTH_JWT_IMMATURE", SHAPE_CREDENTIAL, 401},
+	[ERR_AUTH_BASIC_REJECTED] = {"AUTH_BASIC_REJECTED", SHAPE_CREDENTIAL, 401},
 	[ERR_PROTOCOL] = {"PROTOCOL", SHAPE_TEXT, 400},
 	[ERR_BATON_INVALID] = {"BATON_INVALID", SHAPE_TEXT, 400},
 	[ERR_BATON_REUSED] = {"BATON_REUSED", SHAPE_TEXT, 400},
@@ -128,6 +128,7 @@ int errors_write_body(struct buffer *body, const struct error *err, const char *
 {
 	const struct error_row *row = errors_row(err->code);
 	struct json_writer w = json_write_to(body);
+	char text[sizeof(err->message) + 20];
 	// hrana-client compares the whole header value: a charset would hide the message from its users.
 	*out_content_type = "application/json";
 	switch (row->shape) {
@@ -138,6 +139,12 @@ int errors_write_body(struct buffer *body, const struct error *err, const char *
 	case SHAPE_ERROR:
 		json_write_object(&w);
 		json_write_member_text(&w, "error", err->message);
+		json_write_end_object(&w);
+		break;
+	case SHAPE_CREDENTIAL:
+		snprintf(text, sizeof(text), "Unauthorized: `%s`", err->message);
+		json_write_object(&w);
+		json_write_member_text(&w, "error", text);
 		json_write_end_object(&w);
 		break;
 	case SHAPE_TEXT:

@@ -16,7 +16,8 @@ enum error_shape {
 			 // (§8)
 	SHAPE_MESSAGE,   // {"message","code"}
 	SHAPE_ERROR,     // {"error"}
-	SHAPE_TEXT,      // text/plain
+	SHAPE_CREDENTIAL, // the same, with "Unauthorized: " around the text, which a WebSocket gets bare
+	SHAPE_TEXT,       // text/plain
 };
 
 struct error_row {

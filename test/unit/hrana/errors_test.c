@@ -31,9 +31,9 @@ static void the_wire_is_as_the_protocol_says(void **state)
 		{ERR_BATON_INVALID, "BATON_INVALID", SHAPE_TEXT, 400},
 		{ERR_BATON_REUSED, "BATON_REUSED", SHAPE_TEXT, 400},
 		{ERR_STREAM_EXPIRED, "STREAM_EXPIRED", SHAPE_MESSAGE, 400},
-		{ERR_AUTH_JWT_INVALID, "AUTH_JWT_INVALID", SHAPE_ERROR, 401},
-		{ERR_AUTH_JWT_EXPIRED, "AUTH_JWT_EXPIRED", SHAPE_ERROR, 401},
-		{ERR_AUTH_SCHEME, "AUTH_HTTP_HEADER_UNSUPPORTED_SCHEME", SHAPE_ERROR, 401},
+		{ERR_AUTH_JWT_INVALID, "AUTH_JWT_INVALID", SHAPE_CREDENTIAL, 401},
+		{ERR_AUTH_JWT_EXPIRED, "AUTH_JWT_EXPIRED", SHAPE_CREDENTIAL, 401},
+		{ERR_AUTH_SCHEME, "AUTH_HTTP_HEADER_UNSUPPORTED_SCHEME", SHAPE_CREDENTIAL, 401},
 		{ERR_FORBIDDEN, "AUTH_FORBIDDEN", SHAPE_ERROR, 403},
 		{ERR_NAMESPACE_NOT_FOUND, "NAMESPACE_NOT_FOUND", SHAPE_ERROR, 404},
 		{ERR_BODY_TOO_LARGE, "REQUEST_TOO_LARGE", SHAPE_MESSAGE, 413},
@@ -100,6 +100,8 @@ static void bodies_have_three_shapes(void **state)
 		    "application/json");
 	assert_body(ERR_SQL_INPUT, "x", "{\"message\":\"x\",\"code\":\"SQL_INPUT_ERROR\"}",
 		    "application/json");
+	assert_body(ERR_AUTH_JWT_INVALID, "The JWT is invalid",
+		    "{\"error\":\"Unauthorized: `The JWT is invalid`\"}", "application/json");
 	assert_body(ERR_BATON_REUSED, "spent", "spent", "text/plain; charset=utf-8");
 }
 
