@@ -40,6 +40,7 @@ static void handle_root(void *context, struct net_request *request)
 static void handle_health(void *context, struct net_request *request)
 {
 	(void)context;
+	buffer_append_text(net_reply_body(request), "{\"status\":\"ok\"}");
 	net_request_finish(request);
 }
 
