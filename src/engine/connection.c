@@ -140,6 +140,9 @@ static bool compile(struct connection *connection, struct cached_statement *cach
 	if (!connection->own) {
 		if (!policy_classify(cached->sql, cached->sql_size, &cached->policy, err))
 			return false;
+		// SQLite obeys many pragmas while it compiles them.
+		if (cached->policy.kind == STATEMENT_PRAGMA)
+			connection->has_state = true;
 	}
 	const char *text = cached->policy.run_sql ? cached->policy.run_sql : cached->sql;
 	const char *tail = "";
@@ -166,7 +169,7 @@ bool connection_prepare(struct connection *connection, const char *sql, size_t s
 	for (int way = 0; way < STATEMENT_WAYS; way++) {
 		struct cached_statement *cached = &ways[way];
 		if (cached->stmt && cached->hash == hash && cached->sql_size == sql_size &&
-		    memcmp(cached->sql, sql, sql_size) == 0) {
+		    cached->policy.kind != STATEMENT_PRAGMA && memcmp(cached->sql, sql, sql_size) == 0) {
 			cached->last_used = connection->tick;
 			*out = cached;
 			return true;
@@ -394,7 +397,7 @@ bool connection_run(struct connection *connection, struct cached_statement *cach
 		.duration_ms = (double)(clock_monotonic_ns() - began) / 1e6,
 	};
 	cached->slow = cached->slow || connection->stop == STOP_BUDGET;
-	if (cached->sql_size > STATEMENT_CACHED_BYTES_MAX)
+	if (cached->sql_size > STATEMENT_CACHED_BYTES_MAX || cached->policy.kind == STATEMENT_PRAGMA)
 		forget_statement(cached);
 	return ok;
 }

@@ -78,11 +78,23 @@ static struct stream_plan plan_of(const struct policy_statement *policy, bool wr
 	return plan;
 }
 
+// Compiling such a pragma would already obey it: it is judged by its text alone.
+static bool is_pragma(const char *sql, size_t sql_size, struct policy_statement *out)
+{
+	struct error ignored;
+	return policy_classify(sql, sql_size, out, &ignored) && out->kind == STATEMENT_PRAGMA;
+}
+
 bool engine_stream_plan(struct engine_stream *stream, const char *sql, size_t sql_size, bool lenient,
 			struct stream_plan *out, struct error *err)
 {
 	struct connection *connection = stream->connection;
 	struct cached_statement *cached;
+	struct policy_statement pragma;
+	if (is_pragma(sql, sql_size, &pragma)) {
+		*out = plan_of(&pragma, true);
+		return true;
+	}
 	pthread_mutex_lock(&connection->mutex);
 	bool ok = connection_prepare(connection, sql, sql_size, &cached, err);
 	bool unknown_name = !ok && (err->code == ERR_SQL_INPUT || err->code == ERR_SQLITE);
@@ -142,8 +154,6 @@ static bool execute_locked(struct engine_stream *stream, const struct statement 
 		return false;
 	struct policy_statement policy = cached->policy;
 	bool locks = cached->writes || policy.is_immediate;
-	if (policy.kind == STATEMENT_PRAGMA)
-		connection->has_state = true;
 	if (policy.kind == STATEMENT_BEGIN || policy.kind == STATEMENT_COMMIT ||
 	    policy.kind == STATEMENT_ROLLBACK)
 		locks = policy.is_immediate;
@@ -212,6 +222,11 @@ bool engine_stream_describe(struct engine_stream *stream, const char *sql, size_
 {
 	struct connection *connection = stream->connection;
 	struct cached_statement *cached;
+	struct policy_statement pragma;
+	if (is_pragma(sql, sql_size, &pragma)) {
+		*out = (struct describe_result){0};
+		return true;
+	}
 	pthread_mutex_lock(&connection->mutex);
 	bool ok = connection_prepare(connection, sql, sql_size, &cached, err);
 	if (ok) {

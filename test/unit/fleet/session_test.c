@@ -512,6 +512,32 @@ static void a_rollback_trigger_made_in_a_transaction_stops_sharing(void **state)
 	fleet_session_close(s);
 }
 
+static void pragmas_belong_to_their_stream(void **state)
+{
+	struct fleet_session *s = session_on(*state, "");
+	struct error err;
+	must(s, "CREATE TABLE parent(id INTEGER PRIMARY KEY)");
+	must(s, "CREATE TABLE child(parent INTEGER REFERENCES parent(id))");
+	static const char on[] = "PRAGMA foreign_keys=ON";
+	struct describe_result described;
+	assert_true(fleet_session_check(s, on, strlen(on), &err));
+	assert_true(fleet_session_describe(s, on, strlen(on), &described, &err));
+	describe_result_cleanup(&described);
+	must(s, "INSERT INTO child VALUES (1)"); // checked and described, but not run
+	for (int i = 0; i < 2; i++) {
+		must(s, on);
+		assert_false(fleet_session_is_plain(s));
+		expect_error(s, "INSERT INTO child VALUES (2)", ERR_SQLITE);
+		must(s, "PRAGMA foreign_keys=OFF");
+		must(s, "INSERT INTO child VALUES (3)");
+	}
+	must(s, on);
+	fleet_session_close(s);
+	s = session_on(*state, "");
+	must(s, "INSERT INTO child VALUES (4)");
+	fleet_session_close(s);
+}
+
 static void destroying_ends_sessions(void **state)
 {
 	struct world *world = *state;
@@ -536,6 +562,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_lost_group_is_told_to_every_member, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_rollback_trigger_made_in_a_transaction_stops_sharing, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(pragmas_belong_to_their_stream, setup, teardown),
 		cmocka_unit_test_setup_teardown(destroying_ends_sessions, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
