@@ -1,0 +1,434 @@
+// atolld: the server. Reads its settings, starts the modules from the lowest to the highest, serves until it is told
+// to stop, and stops them in reverse order.
+
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/crypt.h"
+#include "base/disk.h"
+#include "base/settings.h"
+#include "base/trace.h"
+#include "base/workers.h"
+#include "console/pages.h"
+#include "fleet/fleet.h"
+#include "hrana/hrana.h"
+#include "net/server.h"
+#include "platform/platform.h"
+#include "platform/token.h"
+
+enum {
+	EXIT_FAULT = 1,
+	EXIT_USAGE = 2,
+	WORKERS_RESERVE = 16,
+	HEAD_BYTES_MAX = 16 * 1024,
+	IDLE_TIMEOUT_S = 60,
+	MALLOC_ARENAS_MAX = 4,
+	BATON_KEY_BYTES = 32,
+};
+
+static const char username_fallback[] = "admin";
+
+struct atolld {
+	struct settings settings;
+	int lock_fd;
+	struct workers *workers;
+	struct fleet *fleet;
+	struct platform *platform;
+	struct api *api;
+	struct hrana *hrana;
+	struct net_listener listener;
+	struct net_server *server;
+};
+
+// -- process ------------------------------------------------------------------------------------------
+
+static sigset_t handled_signals(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	return set;
+}
+
+// Before the first thread: all inherit the mask, so that only sigwait sees the signals.
+static void prepare_process(void)
+{
+	mallopt(M_ARENA_MAX, MALLOC_ARENAS_MAX);
+	signal(SIGPIPE, SIG_IGN);
+	sigset_t set = handled_signals();
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	// A core would hold keys and everybody's rows.
+	struct rlimit none = {0, 0};
+	setrlimit(RLIMIT_CORE, &none);
+}
+
+static void configure_trace(const struct settings *settings)
+{
+	enum trace_level level;
+	bool known = trace_level_of(settings->log_level, &level);
+	ASSERT(known);
+	trace_configure(level, strcmp(settings->log_format, "json") == 0);
+}
+
+static const char *or_null(const char *text)
+{
+	return text[0] != '\0' ? text : NULL;
+}
+
+// -- addresses ----------------------------------------------------------------------------------------
+
+static bool is_tls(const struct settings *settings)
+{
+	return settings->tls_cert[0] != '\0';
+}
+
+// A name that only this machine knows is no name in DNS, with its limits.
+static bool is_dns_domain(const char *domain)
+{
+	size_t size = strlen(domain);
+	return strcmp(domain, "localhost") != 0 &&
+	       !(size > 10 && strcmp(domain + size - 10, ".localhost") == 0);
+}
+
+// What hostnames of databases end in: clients are told the port where it is not the scheme's own.
+static void write_domain(const struct settings *settings, int port, struct buffer *out)
+{
+	buffer_append_text(out, settings->domain);
+	if (port != (is_tls(settings) ? 443 : 80))
+		buffer_printf(out, ":%d", port);
+}
+
+// Where the first user finds the server: a certificate is good for its domain only, an address works without DNS.
+static void write_url(const struct settings *settings, const struct net_listener *listener,
+		      struct buffer *out)
+{
+	buffer_append_text(out, is_tls(settings) ? "https://" : "http://");
+	if (is_tls(settings))
+		write_domain(settings, listener->port, out);
+	else if (strncmp(listener->address, "0.0.0.0:", 8) == 0)
+		buffer_printf(out, "127.0.0.1:%d", listener->port);
+	else if (strncmp(listener->address, "[::]:", 5) == 0)
+		buffer_printf(out, "[::1]:%d", listener->port);
+	else
+		buffer_append_text(out, listener->address);
+}
+
+// -- start --------------------------------------------------------------------------------------------
+
+static const char *path_in_data(struct buffer *out, const struct settings *settings, const char *name)
+{
+	buffer_truncate(out, 0);
+	buffer_printf(out, "%s/%s", settings->data, name);
+	return buffer_text(out);
+}
+
+static bool take_data_folder(struct atolld *atolld, struct error *err)
+{
+	OWNED(buffer) struct buffer path = {0};
+	if (disk_lock(path_in_data(&path, &atolld->settings, "lock"), &atolld->lock_fd, err))
+		return true;
+	return error_context(err, "%s", atolld->settings.data);
+}
+
+// Batons are sealed with a key that outlives a restart, so that streams do too.
+static bool read_baton_key(const struct settings *settings, uint8_t key[BATON_KEY_BYTES], struct error *err)
+{
+	OWNED(buffer) struct buffer path = {0};
+	OWNED(buffer) struct buffer content = {0};
+	path_in_data(&path, settings, "baton.key");
+	if (disk_read_file(buffer_text(&path), BATON_KEY_BYTES, &content, err) &&
+	    content.size == BATON_KEY_BYTES) {
+		memcpy(key, content.data, BATON_KEY_BYTES);
+		return true;
+	}
+	crypt_random(key, BATON_KEY_BYTES);
+	return disk_write_file(buffer_text(&path), key, BATON_KEY_BYTES, err);
+}
+
+static struct engine_limits engine_limits_of(const struct settings *settings)
+{
+	return (struct engine_limits){
+		.statement_ms_max = settings->statement_timeout,
+		.transaction_ms_max = settings->transaction_timeout,
+		.lane_wait_ms_max = settings->write_wait,
+		.sql_bytes_max = (size_t)settings->sql_length_max,
+		.connections_per_instance_max = (int)settings->connections_max,
+		.row_bytes_max = (size_t)settings->row_size_max,
+	};
+}
+
+static bool start_data(struct atolld *atolld, const char *domain, struct error *err)
+{
+	const struct settings *settings = &atolld->settings;
+	const struct fleet_options fleet = {
+		.data_folder = settings->data,
+		.workers = atolld->workers,
+		.limits = engine_limits_of(settings),
+		.simulate_latency = or_null(settings->simulate_latency),
+		.log_bytes_max = (uint64_t)settings->log_bytes_max,
+	};
+	if (!fleet_open(&fleet, &atolld->fleet, err))
+		return false;
+	const struct platform_options platform = {
+		.fleet = atolld->fleet,
+		.domain = domain,
+		.locations = settings->locations,
+		.closest = settings->closest_region,
+		.domain_in_dns = is_dns_domain(settings->domain),
+	};
+	return platform_open(&platform, &atolld->platform, err);
+}
+
+static bool start_doors(struct atolld *atolld, struct error *err)
+{
+	const struct settings *settings = &atolld->settings;
+	struct hrana_options hrana = {
+		.fleet = atolld->fleet,
+		.access = platform_access(atolld->platform),
+		.workers = atolld->workers,
+		.domain = settings->domain,
+		.limits = {.request_bytes_max = (size_t)settings->request_body_max,
+			   .result_bytes_max = (size_t)settings->result_bytes_max,
+			   .stream_count_max = (int)settings->streams_max,
+			   .stream_idle_ms = settings->stream_idle_timeout},
+	};
+	if (!read_baton_key(settings, hrana.baton_key, err) || !hrana_open(&hrana, &atolld->hrana, err))
+		return false;
+	const struct api_options api = {.platform = atolld->platform, .cors_origin = settings->cors_origin};
+	return api_open(&api, &atolld->api, err);
+}
+
+static bool bootstrap(struct atolld *atolld, struct error *err)
+{
+	const struct settings *settings = &atolld->settings;
+	OWNED(buffer) struct buffer url = {0};
+	OWNED(buffer) struct buffer path = {0};
+	write_url(settings, &atolld->listener, &url);
+	const struct platform_bootstrap first = {
+		.organization = settings->organization,
+		.username = settings->username[0] ? settings->username : username_fallback,
+		.url = buffer_text(&url),
+		.file = path_in_data(&path, settings, "bootstrap.json"),
+	};
+	bool created;
+	return platform_bootstrap(atolld->platform, &first, &created, err);
+}
+
+// The first site that claims a request gets it.
+static bool start_server(struct atolld *atolld, struct error *err)
+{
+	const struct settings *settings = &atolld->settings;
+	const struct net_site sites[] = {hrana_site(atolld->hrana), pages_site(), api_site(atolld->api)};
+	const struct net_options options = {
+		.listener = &atolld->listener,
+		.tls_cert = or_null(settings->tls_cert),
+		.tls_key = or_null(settings->tls_key),
+		.thread_count = (int)settings->http_threads,
+		.workers = atolld->workers,
+		.sites = sites,
+		.site_count = ARRAY_LENGTH(sites),
+		.connections_max = (size_t)settings->http_connections_max,
+		.head_bytes_max = HEAD_BYTES_MAX,
+		.idle_timeout_s = IDLE_TIMEOUT_S,
+	};
+	return net_server_start(&options, &atolld->server, err);
+}
+
+static bool start(struct atolld *atolld, struct error *err)
+{
+	const struct settings *settings = &atolld->settings;
+	if (!disk_make_folder(settings->data, err))
+		return error_context(err, "%s", settings->data);
+	// The socket first: what a database is called holds the port, and that may be any (listen …:0).
+	if (!take_data_folder(atolld, err) || !net_listen(settings->listen, &atolld->listener, err))
+		return false;
+	OWNED(buffer) struct buffer domain = {0};
+	write_domain(settings, atolld->listener.port, &domain);
+	return workers_start((int)settings->workers_max, WORKERS_RESERVE, &atolld->workers, err) &&
+	       start_data(atolld, buffer_text(&domain), err) && bootstrap(atolld, err) &&
+	       start_doors(atolld, err) && start_server(atolld, err);
+}
+
+// -- stop ---------------------------------------------------------------------------------------------
+
+static void stop(struct atolld *atolld)
+{
+	net_server_stop(atolld->server);
+	hrana_close(atolld->hrana);
+	api_close(atolld->api);
+	// The fleet's last events still go to the platform.
+	if (atolld->fleet)
+		fleet_close(atolld->fleet);
+	platform_close(atolld->platform);
+	workers_stop(atolld->workers);
+	net_listener_cleanup(&atolld->listener);
+	fd_cleanup(&atolld->lock_fd);
+	settings_cleanup(&atolld->settings);
+}
+
+static void drain(struct atolld *atolld)
+{
+	api_drain(atolld->api);
+	net_server_drain(atolld->server, clock_monotonic_ms() + atolld->settings.drain_timeout);
+}
+
+// -- serve --------------------------------------------------------------------------------------------
+
+static int report(const struct error *err)
+{
+	fprintf(stderr, "atolld: %s\n", err->message);
+	if (err->detail[0] != '\0')
+		fprintf(stderr, "atolld: %s\n", err->detail);
+	return err->code == ERR_USAGE ? EXIT_USAGE : EXIT_FAULT;
+}
+
+// Only what can change under a running server is taken from the settings read again.
+static void reload(struct atolld *atolld, int argc, char **argv)
+{
+	struct error err;
+	struct settings fresh;
+	if (!settings_read(argc, argv, environ, &fresh, &err)) {
+		trace_error("server.reload_failed", "reason", err.message, "detail", err.detail);
+		return;
+	}
+	configure_trace(&fresh);
+	settings_cleanup(&fresh);
+	if (!net_server_reload_tls(atolld->server, &err))
+		trace_error("server.reload_failed", "reason", err.message, "detail", err.detail);
+	else
+		trace_info("server.reloaded", "pid", TRACE_INT(getpid()));
+}
+
+static void wait_for_the_end(struct atolld *atolld, int argc, char **argv)
+{
+	sigset_t set = handled_signals();
+	int signal_number = 0;
+	do {
+		if (sigwait(&set, &signal_number) == 0 && signal_number == SIGHUP)
+			reload(atolld, argc, argv);
+	} while (signal_number != SIGTERM && signal_number != SIGINT);
+	trace_info("server.stopping", "signal", signal_number == SIGTERM ? "SIGTERM" : "SIGINT");
+	// Whoever cannot wait for the drain sends another: it has its default effect again.
+	sigdelset(&set, SIGHUP);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void announce(const struct atolld *atolld)
+{
+	const char *address = net_server_address(atolld->server);
+	printf("ready %s://%s\n", is_tls(&atolld->settings) ? "https" : "http", address);
+	fflush(stdout);
+	trace_info("server.ready", "address", address, "data", atolld->settings.data, "version",
+		   ATOLL_VERSION);
+}
+
+static int serve(struct atolld *atolld, int argc, char **argv)
+{
+	struct error err;
+	if (!start(atolld, &err)) {
+		stop(atolld);
+		return report(&err);
+	}
+	announce(atolld);
+	wait_for_the_end(atolld, argc, argv);
+	drain(atolld);
+	stop(atolld);
+	trace_info("server.stopped", "pid", TRACE_INT(getpid()));
+	return EXIT_SUCCESS;
+}
+
+// -- token mint ---------------------------------------------------------------------------------------
+
+static bool mint(struct atolld *atolld, struct arena *arena, const char **out_secret, struct error *err)
+{
+	const struct settings *settings = &atolld->settings;
+	if (!disk_exists(settings->data))
+		return error_set(err, ERR_NOT_FOUND, "there is no data folder %s", settings->data);
+	return take_data_folder(atolld, err) &&
+	       workers_start((int)settings->workers_max, WORKERS_RESERVE, &atolld->workers, err) &&
+	       start_data(atolld, settings->domain, err) &&
+	       platform_mint_operator_token(atolld->platform, or_null(settings->username), arena, out_secret,
+					    err);
+}
+
+static int mint_token(struct atolld *atolld)
+{
+	struct error err;
+	OWNED(arena) struct arena arena = {0};
+	const char *secret;
+	bool minted = mint(atolld, &arena, &secret, &err);
+	stop(atolld);
+	if (!minted)
+		return report(&err);
+	printf("%s\n", secret);
+	return EXIT_SUCCESS;
+}
+
+// -- main ---------------------------------------------------------------------------------------------
+
+static int print_help(void)
+{
+	OWNED(buffer) struct buffer text = {0};
+	buffer_append_text(
+		&text, "atolld serves logical SQLite databases.\n\n"
+		       "  atolld [FLAG...]                             serve\n"
+		       "  atolld token mint --data DIR [--username NAME]\n"
+		       "                                               print a new platform token; no server "
+		       "may run\n"
+		       "  atolld --help | --version\n\n"
+		       "Each flag is also a key of the configuration file (NAME = VALUE) and an environment\n"
+		       "variable (ATOLLD_NAME). Flags win over the environment, that over the file.\n\n");
+	settings_help(&text);
+	fwrite(text.data, 1, text.size, stdout);
+	return EXIT_SUCCESS;
+}
+
+static bool is_mint(const struct settings *settings)
+{
+	return settings->word_count == 2 && strcmp(settings->words[0], "token") == 0 &&
+	       strcmp(settings->words[1], "mint") == 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct atolld atolld = {.lock_fd = -1, .listener = {.fd = -1}};
+	struct error err;
+	if (!settings_read(argc, argv, environ, &atolld.settings, &err))
+		return report(&err);
+	if (atolld.settings.wants_help)
+		return print_help();
+	if (atolld.settings.wants_version) {
+		printf("atolld %s\n", ATOLL_VERSION);
+		return EXIT_SUCCESS;
+	}
+	configure_trace(&atolld.settings);
+	prepare_process();
+	if (!crypt_start(&err))
+		return report(&err);
+	if (is_mint(&atolld.settings))
+		return mint_token(&atolld);
+	if (atolld.settings.word_count > 0) {
+		fprintf(stderr, "atolld: unknown command \"%s\"; --help tells what there is\n",
+			atolld.settings.words[0]);
+		settings_cleanup(&atolld.settings);
+		return EXIT_USAGE;
+	}
+	return serve(&atolld, argc, argv);
+}
