@@ -7,7 +7,7 @@
 #include "api/gate.h"
 #include "api/state.h"
 
-enum { KEEP_ANSWERS_MS = 24 * 60 * 60 * 1000, WAIT_MS_MAX = 30000, WAITING_COUNT_MAX = 32 };
+enum { KEEP_ANSWERS_MS = 24 * 60 * 60 * 1000, WAIT_MS_MAX = 30000 };
 
 static void route_add(struct api *api, const struct api_row *row, const char *path)
 {
@@ -29,11 +29,9 @@ bool api_open(const struct api_options *options, struct api **out, struct error 
 		return error_set(err, ERR_MEMORY, "out of memory");
 	api->platform = options->platform;
 	api->wait_ms_max = options->wait_ms_max ? options->wait_ms_max : WAIT_MS_MAX;
-	api->waiting_count_max = options->waiting_count_max ? options->waiting_count_max : WAITING_COUNT_MAX;
 	if (options->cors_origin && options->cors_origin[0])
 		api->cors_origin = arena_text(&api->arena, options->cors_origin);
 	atomic_init(&api->draining, false);
-	atomic_init(&api->waiting_count, 0);
 	api->replay = replay_create(KEEP_ANSWERS_MS, REPLAY_COUNT_MAX);
 
 	size_t row_count;

@@ -21,7 +21,6 @@ struct api_options {
 	struct platform *platform;
 	const char *cors_origin; // for browsers on other origins: "*" or one origin; NULL or "" = off
 	int64_t wait_ms_max;     // how long …/wait holds its answer (30,000)
-	int waiting_count_max;   // requests that …/wait may hold at a moment, each on a worker (32)
 };
 
 MUST_USE bool api_open(const struct api_options *options, struct api **out, struct error *err);

@@ -109,7 +109,7 @@ void api_reply_error(struct net_request *request, const struct error *err, int s
 		net_reply_header(request, "WWW-Authenticate", "Bearer");
 	if (status == 503 || status == 429)
 		net_reply_header(request, "Retry-After", "1");
-	if (status >= 500)
+	if (row->status >= 500)
 		trace_error("api.failed", "request", net_request_id(request), "method",
 			    net_request_method(request), "path", net_request_path(request), "code",
 			    error_code_name(err->code), "message", err->message, "detail", err->detail);

@@ -62,17 +62,20 @@ static bool wait_for(struct api_request *req, int64_t timeout_ms, struct error *
 				      api_param(req, "instance"), timeout_ms, err);
 }
 
-// In slices, so that a client that left or a server that stops does not hold a worker to the end.
+// In slices, so that a client that left or a server that stops does not hold a worker to the end. A slice that ends
+// early means that as many wait as the platform lets: this one shall try again.
 static bool wait_in_slices(struct api_request *req, struct error *err)
 {
-	struct api *api = req->api;
-	int64_t deadline_ms = clock_monotonic_ms() + api->wait_ms_max;
+	int64_t deadline_ms = clock_monotonic_ms() + req->api->wait_ms_max;
 	for (;;) {
-		int64_t left_ms = deadline_ms - clock_monotonic_ms();
-		if (wait_for(req, left_ms < WAIT_SLICE_MS ? (left_ms > 0 ? left_ms : 0) : WAIT_SLICE_MS, err))
+		int64_t now_ms = clock_monotonic_ms();
+		int64_t slice_end_ms =
+			now_ms + WAIT_SLICE_MS < deadline_ms ? now_ms + WAIT_SLICE_MS : deadline_ms;
+		if (wait_for(req, slice_end_ms - now_ms, err))
 			return true;
-		if (err->code != ERR_NOT_READY || left_ms <= WAIT_SLICE_MS || atomic_load(&api->draining) ||
-		    net_request_is_abandoned(req->net))
+		now_ms = clock_monotonic_ms();
+		if (err->code != ERR_NOT_READY || now_ms < slice_end_ms || now_ms >= deadline_ms ||
+		    atomic_load(&req->api->draining) || net_request_is_abandoned(req->net))
 			return false;
 	}
 }
@@ -80,16 +83,7 @@ static bool wait_in_slices(struct api_request *req, struct error *err)
 // An empty body tells that it is ready: the one answer that is no JSON (§1.4).
 bool api_wait_instance(struct api_request *req, struct error *err)
 {
-	if (wait_for(req, 0, err))
-		return true;
-	bool ready = false;
-	if (err->code == ERR_NOT_READY) {
-		// Each one holds a worker. Beyond their number the answer is that of a wait that ran out: try
-		// again.
-		if (atomic_fetch_add(&req->api->waiting_count, 1) < req->api->waiting_count_max)
-			ready = wait_in_slices(req, err);
-		atomic_fetch_sub(&req->api->waiting_count, 1);
-	}
+	bool ready = wait_in_slices(req, err);
 	if (!ready && err->code == ERR_NOT_READY)
 		req->error_status = 503;
 	return ready;

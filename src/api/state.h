@@ -12,14 +12,12 @@ struct api {
 	struct platform *platform;
 	const char *cors_origin; // NULL = off
 	int64_t wait_ms_max;
-	int waiting_count_max;
 	struct arena arena; // routes and texts, made at the start
 	struct net_route *routes;
 	size_t route_count;
 	struct replay *replay;
 
 	atomic_bool draining;
-	atomic_int waiting_count;
 };
 
 #endif

@@ -134,7 +134,8 @@ static int open_world(void **state)
 	world.mel = add_user("mel", "member");
 	world.sam = add_user("sam", NULL);
 
-	struct api_options options = {.platform = world.platform, .cors_origin = "https://console.example"};
+	struct api_options options = {
+		.platform = world.platform, .cors_origin = "https://console.example", .wait_ms_max = 300};
 	must(api_open(&options, &world.api, &err), &err);
 	static struct net_site sites[1];
 	sites[0] = api_site(world.api);
@@ -322,6 +323,45 @@ static void an_answer_kept_for_one_caller_is_not_another_ones(void **state)
 	       "not_a_member");
 }
 
+// As a crash or a full disk leaves one behind; the fleet knows nothing of it.
+static void add_instance(const char *database, const char *name, const char *state, const char *failure)
+{
+	struct error err;
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	must(store_begin(world.platform->store, STORE_WRITE, &txn, &err), &err);
+	struct query *q = store_query(
+		txn, "INSERT INTO instance (uuid, database, name, type, location, image, label, state,"
+		     " failure, created_ms) SELECT :uuid, id, :name, 'replica', 'nrt', 'latest', :name,"
+		     " :state, :failure, 0 FROM database WHERE name = :database");
+	char uuid[CRYPT_UUID_TEXT_BYTES];
+	crypt_uuid(uuid);
+	query_bind_text(q, ":uuid", uuid);
+	query_bind_text(q, ":name", name);
+	query_bind_text(q, ":state", state);
+	query_bind_text(q, ":failure", failure);
+	query_bind_text(q, ":database", database);
+	assert_int_equal(query_run(q), 1);
+	must(store_commit(&txn, &err), &err);
+}
+
+static void waiting_ends_with_ready_or_with_a_reason(void **state)
+{
+	expect("POST", ACME "/databases", world.ann, "{\"name\":\"slow\"}", 200, "\"Name\":\"slow\"");
+	add_instance("slow", "late", "creating", NULL);
+	expect("GET", ACME "/databases/slow/instances/late/wait", world.ann, "", 503,
+	       "{\"error\":\"instance late is not ready\",\"code\":\"not_ready\"}");
+	expect("GET", ACME "/databases/slow/instances/late/wait", world.ann, "", 503, "Retry-After: 1\r\n");
+	add_instance("slow", "broken", "failed", "disk or quota is full");
+	expect("GET", ACME "/databases/slow/instances/broken/wait", world.ann, "", 400,
+	       "disk or quota is full");
+	expect("GET", ACME "/databases/slow/instances/none/wait", world.ann, "", 404,
+	       "{\"error\":\"could not find instance none of database "
+	       "slow\",\"code\":\"instance_not_found\"}");
+	expect("GET", ACME "/databases/slow/instances", world.ann, "", 200, "\"name\":\"broken\"");
+	expect("DELETE", ACME "/databases/slow/instances/broken", world.ann, "", 200,
+	       "{\"instance\":\"broken\"}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +372,7 @@ int main(void)
 		cmocka_unit_test(a_restricted_token_stays_in_its_organization),
 		cmocka_unit_test(looks_in_the_order_of_the_specification),
 		cmocka_unit_test(browsers_of_the_configured_origin_may_ask),
+		cmocka_unit_test(waiting_ends_with_ready_or_with_a_reason),
 		cmocka_unit_test(an_answer_kept_for_one_caller_is_not_another_ones),
 	};
 	return cmocka_run_group_tests(tests, open_world, close_world);
