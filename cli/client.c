@@ -119,41 +119,55 @@ bool client_call_public(struct client *client, const char *path, int64_t timeout
 	return exchange(client, &request, out, err);
 }
 
-static bool choose_org(struct client *client, const struct json *list, struct error *err)
+// The only one; else the only one that is not the user's personal one, which nobody has to use; else the personal
+// one if there is nothing but it. More than that needs a word of the user.
+static const struct json *choose_org(const struct json *list)
 {
-	size_t count = json_read_size(list);
-	const struct json *chosen = count == 1 ? json_read_at(list, 0) : NULL;
-	for (size_t i = 0; i < count && !chosen; i++) {
+	const struct json *personal = NULL, *team = NULL;
+	size_t teams = 0;
+	for (size_t i = 0; i < json_read_size(list); i++) {
 		const struct json *org = json_read_at(list, i);
-		if (strcmp(json_text_at(org, "type"), "personal") == 0)
-			chosen = org;
+		if (strcmp(json_text_at(org, "type"), "personal") == 0) {
+			personal = org;
+		} else {
+			team = org;
+			teams++;
+		}
 	}
-	if (count == 0)
+	if (teams == 0)
+		return personal;
+	return teams == 1 ? team : NULL;
+}
+
+bool client_find_org(struct client *client, const char **out, struct error *err)
+{
+	OWNED(json_root) struct json *root = NULL;
+	if (!client_call(client, "GET", "/v1/organizations", NULL, &root, err))
+		return false;
+	const struct json *list = json_read_get(root, "organizations");
+	const struct json *chosen = choose_org(list);
+	*out = chosen ? arena_text(client->arena, json_text_at(chosen, "slug")) : NULL;
+	if (!chosen && json_read_size(list) == 0)
 		return error_set(err, ERR_BAD_REQUEST, "the user of this token is in no organization");
-	if (!chosen)
-		return error_set(
-			err, ERR_USAGE,
-			"there are %zu organizations: name one with --org, ATOLL_ORG or \"atoll org switch\"",
-			count);
-	client->org = arena_text(client->arena, json_text_at(chosen, "slug"));
 	return true;
 }
 
 bool client_org(struct client *client, const char **out, struct error *err)
 {
-	if (!client->org) {
-		OWNED(json_root) struct json *root = NULL;
-		if (!client_call(client, "GET", "/v1/organizations", NULL, &root, err) ||
-		    !choose_org(client, json_read_get(root, "organizations"), err))
-			return false;
-	}
+	if (!client->org && !client_find_org(client, &client->org, err))
+		return false;
+	if (!client->org)
+		return error_set(
+			err, ERR_USAGE,
+			"you are in several organizations: name one with --org, ATOLL_ORG or \"atoll org "
+			"switch\"; \"atoll org list\" shows them");
 	*out = client->org;
 	return true;
 }
 
 bool client_org_path(struct client *client, const char **out, struct error *err, ...)
 {
-	const char *org;
+	const char *org = NULL;
 	if (!client_org(client, &org, err))
 		return false;
 	const char *path =

@@ -41,7 +41,11 @@ MUST_USE bool client_call(struct client *client, const char *method, const char 
 MUST_USE bool client_call_public(struct client *client, const char *path, int64_t timeout_ms,
 				 struct json **out, struct error *err);
 
-/// Slug of the organization to work on: the setting, or else the only one or the personal one of the user.
+/// Asks the server for the organization that its user most likely means: the only one, or the only one besides
+/// the personal one. *out is NULL when there are several.
+MUST_USE bool client_find_org(struct client *client, const char **out, struct error *err);
+
+/// Slug of the organization to work on: the setting, or what client_find_org finds.
 /// Fails also: ERR_USAGE when there are several to choose from.
 MUST_USE bool client_org(struct client *client, const char **out, struct error *err);
 

@@ -32,24 +32,23 @@ static const char *username_of(const struct json *answer)
 	return json_text_at(json_read_get(answer, "user"), "username");
 }
 
-// The organization that was asked for must exist; without a wish the only one is stored.
+// The organization that was asked for must exist; without a wish the likely one is stored.
 static bool find_org(struct call *call, const char **out, struct error *err)
 {
+	const char *wanted = call_global_option(call, "org");
+	if (!wanted)
+		return client_find_org(&call->client, out, err);
 	OWNED(json_root) struct json *root = NULL;
 	if (!client_call(&call->client, "GET", "/v1/organizations", NULL, &root, err))
 		return false;
-	const char *wanted = call_global_option(call, "org");
 	const struct json *list = json_read_get(root, "organizations");
-	size_t count = json_read_size(list);
-	*out = NULL;
-	for (size_t i = 0; i < count; i++) {
-		const char *slug = json_text_at(json_read_at(list, i), "slug");
-		if (wanted ? strcmp(slug, wanted) == 0 : count == 1)
-			*out = arena_text(call->arena, slug);
+	for (size_t i = 0; i < json_read_size(list); i++) {
+		if (strcmp(json_text_at(json_read_at(list, i), "slug"), wanted) == 0) {
+			*out = wanted;
+			return true;
+		}
 	}
-	if (wanted && !*out)
-		return error_set(err, ERR_BAD_REQUEST, "you are not in an organization \"%s\"", wanted);
-	return true;
+	return error_set(err, ERR_BAD_REQUEST, "you are not in an organization \"%s\"", wanted);
 }
 
 static void warn_of_environment(void)

@@ -72,16 +72,19 @@ bool command_db_create(struct call *call, struct error *err)
 		return false;
 	const char *hostname = json_text_at(json_read_get(created, "database"), "Hostname");
 	const char *url = client_address_of(&call->client, hostname);
+	const char *org;
+	if (!client_org(&call->client, &org, err))
+		return false;
 	if (!call->json)
-		printf("Created database %s.\n", name);
+		printf("Created database %s in organization %s.\n", name, org);
 
-	int64_t elapsed_ms = 0;
+	int64_t started_ms = clock_monotonic_ms();
 	if (location) {
 		fflush(stdout);
 		bool ok = instance_create(call, name, location, NULL, call_option(call, "image"), &instance,
 					  err) &&
 			  instance_wait(call, name, json_text_at(json_read_get(instance, "instance"), "name"),
-					location, &elapsed_ms, err);
+					location, err);
 		if (!ok)
 			return error_detail(
 				err, "the database %s exists all the same; see \"atoll db instances %s\"",
@@ -92,7 +95,7 @@ bool command_db_create(struct call *call, struct error *err)
 		return true;
 	}
 	if (location)
-		instance_print_created(call, name, instance, true, elapsed_ms);
+		instance_print_created(call, name, instance, clock_monotonic_ms() - started_ms);
 	printf("\nURL:   %s\n", client_address_of(&call->client, hostname));
 	if (location)
 		printf("SQL:   atoll db shell %s\nToken: atoll db tokens create %s\n", name, name);

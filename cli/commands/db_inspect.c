@@ -205,7 +205,10 @@ bool command_db_inspect(struct call *call, struct error *err)
 		} else {
 			table_print(&found.instances, stdout, call_table_style(call));
 			putchar('\n');
-			table_print(&found.tables, stdout, call_table_style(call));
+			if (table_row_count(&found.tables) > 0)
+				table_print(&found.tables, stdout, call_table_style(call));
+			else
+				puts("No tables yet.");
 			print_usage(usage);
 		}
 	}

@@ -54,7 +54,7 @@ static bool wait_until_ready(struct call *call, const char *path, struct error *
 }
 
 bool instance_wait(struct call *call, const char *db, const char *instance, const char *location,
-		   int64_t *out_ms, struct error *err)
+		   struct error *err)
 {
 	const char *path;
 	if (!client_org_path(&call->client, &path, err, "databases", db, "instances", instance, "wait", NULL))
@@ -65,19 +65,18 @@ bool instance_wait(struct call *call, const char *db, const char *instance, cons
 	http_on_tick(call->http, spinner_tick, &spinner);
 	bool ok = wait_until_ready(call, path, err);
 	http_on_tick(call->http, NULL, NULL);
-	*out_ms = clock_monotonic_ms() - spinner.started_ms;
 	return ok || error_context(err, "instance %s of %s", instance, db);
 }
 
-void instance_print_created(const struct call *call, const char *db, const struct json *answer, bool waited,
-			    int64_t elapsed_ms)
+void instance_print_created(const struct call *call, const char *db, const struct json *answer,
+			    int64_t ready_ms)
 {
 	const struct json *instance = json_read_get(answer, "instance");
 	printf("Created instance %s of %s in %s (%s)", json_text_at(instance, "name"), db,
 	       json_text_at(instance, "region"), json_text_at(instance, "type"));
-	if (waited) {
+	if (ready_ms >= 0) {
 		char elapsed[40];
-		spinner_format_elapsed(elapsed_ms, elapsed, sizeof(elapsed));
+		spinner_format_elapsed(ready_ms, elapsed, sizeof(elapsed));
 		printf(", ready after %s", elapsed);
 	}
 	puts(".");
@@ -121,6 +120,7 @@ void instances_print(struct call *call, const struct json *list)
 bool command_db_replicate(struct call *call, struct error *err)
 {
 	const char *db = call_argument(call, 0), *location = call_argument(call, 1);
+	int64_t started_ms = clock_monotonic_ms(), ready_ms = -1;
 	OWNED(json_root) struct json *answer = NULL;
 	if (!instance_create(call, db, location, call_argument(call, 2), call_option(call, "image"), &answer,
 			     err)) {
@@ -130,14 +130,15 @@ bool command_db_replicate(struct call *call, struct error *err)
 	}
 	const struct json *instance = json_read_get(answer, "instance");
 	const char *name = json_text_at(instance, "name");
-	bool wait = !call_switch(call, "no-wait");
-	int64_t elapsed_ms = 0;
-	if (wait && !instance_wait(call, db, name, location, &elapsed_ms, err))
-		return false;
+	if (!call_switch(call, "no-wait")) {
+		if (!instance_wait(call, db, name, location, err))
+			return false;
+		ready_ms = clock_monotonic_ms() - started_ms;
+	}
 	if (call->json)
 		call_print_answer(answer);
 	else
-		instance_print_created(call, db, answer, wait, elapsed_ms);
+		instance_print_created(call, db, answer, ready_ms);
 	return true;
 }
 

@@ -9,13 +9,14 @@
 MUST_USE bool instance_create(struct call *call, const char *db, const char *location, const char *name,
 			      const char *image, struct json **out, struct error *err);
 
-/// Waits until an instance can serve, with a spinner on a terminal. *out_ms is how long that took.
+/// Waits until an instance can serve, with a spinner on a terminal.
 MUST_USE bool instance_wait(struct call *call, const char *db, const char *instance, const char *location,
-			    int64_t *out_ms, struct error *err);
+			    struct error *err);
 
-/// Says that it was created, and its credentials if --credentials was given.
-void instance_print_created(const struct call *call, const char *db, const struct json *answer, bool waited,
-			    int64_t elapsed_ms);
+/// Says that it was created, and its credentials if --credentials was given. `ready_ms` is how long it took until
+/// it could serve; negative when nobody waited.
+void instance_print_created(const struct call *call, const char *db, const struct json *answer,
+			    int64_t ready_ms);
 
 /// The instances of a database, as the server lists them.
 MUST_USE bool instances_fetch(struct call *call, const char *db, struct json **out, struct error *err);
