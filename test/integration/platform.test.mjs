@@ -59,6 +59,10 @@ test('the route table', async (t) => {
 	assert.ok(all.length >= rows_in_file.length && rows_in_file.length > 30, 'the table was read whole');
 	const closed = all.filter(({ who }) => who !== 'WHO_ANYBODY');
 
+	await t.test('only what anybody may know is open', () => {
+		const open = all.filter(({ who }) => who === 'WHO_ANYBODY').map(({ method, path }) => `${method} ${path}`);
+		assert.deepEqual(open, ['GET /releases/latest', 'GET /closest-region']);
+	});
 	await t.test('every route refuses a stranger', async () => {
 		for (const { method, path } of closed) {
 			const where = filled(path);
