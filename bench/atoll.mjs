@@ -55,7 +55,7 @@ async function check_count(target, before, answered, connections) {
 }
 
 export function atoll({ build, work, like }, connections) {
-	const binary = path.join(build, 'atolld');
+	const binary = path.resolve(process.env.ATOLLD ?? path.join(build, 'atolld'));
 	if (!existsSync(binary)) return { name: 'atoll', absent: 'build/atolld is not built' };
 	const data = path.join(work, 'atoll');
 	const places = {};

@@ -1,5 +1,6 @@
 // Numbers into judgements: ratios are taken inside each round and their median counts, so that a machine whose speed
 // drifts misleads less.
+import { CONNECTIONS } from './load.mjs';
 import { machine_facts } from './machine.mjs';
 
 const SELECT_RATIO = 0.35;
@@ -7,6 +8,7 @@ const INSERT_RATIO = 5;
 const LAG_MS = 50;
 const IDLE_MB = 20;
 const START_MS = 100;
+const BUSY = 0.1; // a core that others use more than this says little
 
 function median(values) {
 	const sorted = values.filter((value) => Number.isFinite(value)).sort((a, b) => a - b);
@@ -117,15 +119,19 @@ function comparison(results, subjects, kind, title, names) {
 		const ratio = results.atoll ? number(median(ratios(results, ['atoll', kind], [name, own_kind]))) : '–';
 		rows.push([label, ratio, number(of('rate')), shown, number(of('p99_ms')), number(of('cpu_us'))]);
 	}
-	return `## ${title}\n\n${table([title === 'Selects by primary key' ? 'a second' : 'durable rows a second', 'Atoll ÷ this', 'rate /s', 'median ms', 'p99 ms', 'server µs of CPU each'], rows, [0, 1, 1, 1, 1, 1])}\n`;
+	const head = ['', 'Atoll ÷ this', 'a second', 'median ms', 'p99 ms', 'server µs of CPU each'];
+	return `## ${title}\n\n${table(head, rows, [0, 1, 1, 1, 1, 1])}\n`;
 }
 
 export function report({ lines, results, subjects, options, disk }) {
 	const verdict = (met) => (met === undefined ? 'not measured' : met ? 'met' : '**not met**');
+	const rounds = options.rounds === 1 ? 'one round' : `${options.rounds} rounds in alternating order`;
 	let text = '# How fast Atoll is\n\n';
-	text += `Written by \`./dev bench\`. Everything below was measured in one run on one machine: servers on core 0, load on core 1,
-${options.rounds === 1 ? 'one round' : `${options.rounds} rounds in alternating order`} of ${options.seconds} s each after a warm-up; medians of the rounds. A ratio is taken inside each round, since both
-of its sides then had the same machine. Ratios travel to other machines, absolute numbers do not.\n\n`;
+	text += `Written by \`./dev bench\`. Everything below was measured in one run on one machine: servers on core 0, load
+on core 1, ${rounds} of ${options.seconds} s each after a warm-up; medians of the rounds. A ratio is taken inside each
+round, since both of its sides then had the same machine. Ratios travel to other machines, absolute numbers do not.\n\n`;
+	if (median(others(results)) > BUSY)
+		text += `**The machine was busy with other work (${percent_of(others(results))} of core 0): measure again on a quiet one.**\n\n`;
 	text += table(
 		['promise', 'found', 'rounds', 'wanted', ''],
 		lines.map(({ text: what, found, spread, wanted, met }) => [what, found, spread, wanted, verdict(met)]),
@@ -149,6 +155,7 @@ of its sides then had the same machine. Ratios travel to other machines, absolut
 		['full', 'insert', "SQLite in one's own process, synchronous=FULL"],
 	]);
 	const of = (kind, field) => number(median(all(results, 'atoll', kind, field)));
+	const busy = (name, kind) => percent_of(all(results, name, kind, 'busy'));
 	text += `## Replica, memory, start
 
 * Behind at the end: from the last answer that the load had until the replica answers with the primary's newest row
@@ -159,15 +166,15 @@ of its sides then had the same machine. Ratios travel to other machines, absolut
 
 ## How it is measured
 
-* Load: wrk, ${32} connections that stay open, 1 thread, requests prepared beforehand with random keys out of 100,000 rows;
-  the ceiling gets the same bytes and sends the same bytes. PostgreSQL: pgbench with 32 clients, 1 thread, prepared
+* Load: wrk, ${CONNECTIONS} connections that stay open, 1 thread, requests prepared beforehand with random keys out of 100,000 rows;
+  the ceiling gets the same bytes and sends the same bytes. PostgreSQL: pgbench with ${CONNECTIONS} clients, 1 thread, prepared
   statements, over a Unix socket, Debian's settings (fsync and synchronous_commit on).
 * Every answer must have status 200; before a load the reply is checked to hold the right row; after an insert load the
   primary (and the replica) must hold every acknowledged row.
 * node answers the same pipeline with prepared statements, WAL and synchronous=FULL. tursodb knows no \`close\` in a pipeline
   and closes each connection after its answer, so it is asked without and pays for a connection each time.
-* Core 0 spent ${percent(results, 'others')} on other processes while Atoll and the ceiling were measured, ${percent(results, 'stolen')} was taken by the
-  machine's host; Atoll itself used ${percent_of(all(results, 'atoll', 'select', 'busy'))} of it for selects, ${percent_of(all(results, 'atoll', 'insert', 'busy'))} for inserts, the ceiling ${percent_of(all(results, 'ceiling', 'select', 'busy'))}.
+* Core 0 spent ${percent_of(others(results))} on other processes while Atoll and the ceiling were measured, ${percent_of(stolen(results))} was taken by the
+  machine's host. Atoll itself used ${busy('atoll', 'select')} of it for selects and ${busy('atoll', 'insert')} for inserts, the ceiling ${busy('ceiling', 'select')}.
 
 `;
 	const facts = machine_facts(disk);
@@ -182,10 +189,11 @@ function percent_of(values) {
 	return found === undefined ? '–' : `${Math.round(found * 100)} %`;
 }
 
-function percent(results, field) {
-	return percent_of([
-		...all(results, 'atoll', 'select', field),
-		...all(results, 'atoll', 'insert', field),
-		...all(results, 'ceiling', 'select', field),
-	]);
-}
+const of_all = (field) => (results) =>
+	[
+		['atoll', 'select'],
+		['atoll', 'insert'],
+		['ceiling', 'select'],
+	].flatMap(([name, kind]) => all(results, name, kind, field));
+const others = of_all('others');
+const stolen = of_all('stolen');
