@@ -109,7 +109,8 @@ for (const [where, index] of Object.entries(addresses))
 
 		await t.test('follows relations', async () => {
 			const found = await db.query.people.findMany({
-				with: { posts: { with: { tags: true }, orderBy: (post, { asc }) => [asc(post.id)] } },
+				// JSON, in which drizzle nests rows, holds no blobs.
+				with: { posts: { columns: { picture: false }, with: { tags: true }, orderBy: (post, { asc }) => [asc(post.id)] } },
 				orderBy: (person, { asc }) => [asc(person.name)],
 			});
 			assert.deepEqual(

@@ -28,7 +28,7 @@ for (const [where, index] of Object.entries(addresses))
 			await insert.run('Grüße 👋', null, Buffer.alloc(0));
 			const all = await (await db.prepare(`SELECT * FROM ${table} ORDER BY id`)).all();
 			assert.deepEqual(
-				all.map(({ id, name, n, b }) => [id, name, n, [...b]]),
+				all.map(({ id, name, n, b }) => [id, name, n, [...new Uint8Array(b)]]),
 				[
 					[1, 'first', 1.5, [0, 1, 255]],
 					[2, 'Grüße 👋', null, []],
@@ -53,13 +53,13 @@ for (const [where, index] of Object.entries(addresses))
 		});
 
 		await t.test('runs transactions', async () => {
-			const insert = await db.prepare(`INSERT INTO ${table} (name) VALUES (?)`);
-			await db.exec('BEGIN');
-			await insert.run('undone');
-			await db.exec('ROLLBACK');
+			// One text each: a statement prepared before BEGIN is no part of the transaction for this client.
+			await db.exec(`BEGIN; INSERT INTO ${table} (name) VALUES ('undone'); ROLLBACK;`);
 			await db.exec('BEGIN IMMEDIATE');
-			await insert.run('kept');
+			assert.equal(db.inTransaction, true);
+			await db.exec(`INSERT INTO ${table} (name) VALUES ('kept')`);
 			await db.exec('COMMIT');
+			assert.equal(db.inTransaction, false);
 			const names = await (await db.prepare(`SELECT name FROM ${table} ORDER BY id`)).all();
 			assert.deepEqual(
 				names.map((row) => row.name),
@@ -69,7 +69,7 @@ for (const [where, index] of Object.entries(addresses))
 
 		await t.test('throws the server’s errors', async () => {
 			const insert = await db.prepare(`INSERT INTO ${table} (id) VALUES (?)`);
-			await assert.rejects(insert.run(1), /UNIQUE constraint failed/);
+			await assert.rejects(async () => insert.run(1), /UNIQUE constraint failed/);
 			await assert.rejects(db.prepare('SELECT * FROM no_such_table_here').then((stmt) => stmt.all()), /no such table/);
 			await assert.rejects(db.exec('SELEKT 1'), /SELEKT|syntax|parse/i);
 			assert.equal((await (await db.prepare('SELECT 1 AS alive')).get()).alive, 1);

@@ -30,10 +30,10 @@ describe('limits of requests and statements', () => {
 	before(async () => {
 		server = await startServer({
 			args: [
-				...['--request-size-max', '300000'],
+				...['--request-body-max', '300000'],
 				...['--sql-length-max', '20000'],
 				...['--statement-timeout', '300ms'],
-				...['--result-size-max', '100000'],
+				...['--result-bytes-max', '100000'],
 				...['--row-size-max', '200000'],
 				...['--streams-max', '4'],
 			],
@@ -56,7 +56,7 @@ describe('limits of requests and statements', () => {
 				const answer = await server.sql(label(), { sql: 'SELECT length(?)', args: ['x'.repeat(400_000)] });
 				assert.equal(answer.status, 413);
 				assert.equal(answer.json.code, 'REQUEST_TOO_LARGE');
-				assert.match(answer.json.message, /request-size-max/);
+				assert.match(answer.json.message, /request-body-max/);
 				assert.deepEqual(await server.rows(label(), 'SELECT 1 AS n'), [{ n: 1 }]);
 			});
 
@@ -107,13 +107,13 @@ describe('limits of requests and statements', () => {
 			test('the size of a result', async () => {
 				assert.equal((await server.rows(label(), series(1000))).length, 1000);
 				const answer = await server.sql(label(), [series(20_000), 'SELECT 3 AS n']);
-				refused(answer, 'RESPONSE_TOO_LARGE', /result-size-max/);
+				refused(answer, 'RESPONSE_TOO_LARGE', /result-bytes-max/);
 				assert.deepEqual(rows_of(answer, 1), [{ n: 3 }], 'the stream goes on');
 				const batch = await server.sql(label(), {
 					type: 'batch',
 					batch: { steps: [{ stmt: { sql: 'SELECT 1' } }, { stmt: { sql: series(20_000) } }] },
 				});
-				refused(batch, 'RESPONSE_TOO_LARGE', /result-size-max/);
+				refused(batch, 'RESPONSE_TOO_LARGE', /result-bytes-max/);
 				const unwanted = await server.sql(label(), { sql: series(20_000), want_rows: false });
 				assert.deepEqual(rows_of(unwanted), []);
 			});

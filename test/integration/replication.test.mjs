@@ -193,7 +193,7 @@ describe('writes at a replica', () => {
 				`INSERT OR IGNORE INTO ${t} (v) VALUES ('a')`,
 				`INSERT OR REPLACE INTO ${t} VALUES (1, 'z')`,
 				`INSERT INTO ${t} (v) VALUES (NULL)`,
-				`INSERT INTO ${t} (nothing) VALUES (1)`,
+				`INSERT INTO ${t} (missing) VALUES (1)`,
 				`INSERT INTO nowhere VALUES (1)`,
 				`DELETE FROM ${t} WHERE id = 2 RETURNING v`,
 				'PRAGMA foreign_keys = on',

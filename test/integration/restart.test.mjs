@@ -309,7 +309,7 @@ describe('the command line', () => {
 		appendFileSync(config, 'organization = from-file\nusername = file-user\nlocations = ord,nrt\n');
 		const server = await startServer({
 			args: ['--config', config, '--organization', 'from-flag'],
-			env: { ATOLLD_ORGANIZATION: 'from-env', ATOLLD_USERNAME: 'env-user', ATOLL_ORGANIZATION: 'from-env', ATOLL_USERNAME: 'env-user' },
+			env: { ATOLLD_ORGANIZATION: 'from-env', ATOLLD_USERNAME: 'env-user' },
 		});
 		t.after(() => server.stop());
 		assert.equal(server.organization, 'from-flag');
