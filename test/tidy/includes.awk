@@ -41,6 +41,9 @@ function module_of(path, parts) {
 
 	if ($0 !~ /"/ || name ~ /^sqlite3\.[ch]$/)
 		next
+	# What the build generates has no folder.
+	if (name ~ /\.inc$/)
+		next
 	if (name !~ /\//) {
 		if (from != "test" && from != "cli")
 			report("write the path from src/, as in \"base/" name "\"")
