@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -488,7 +489,7 @@ static void refuses_what_is_malformed_and_closes(void **state)
 
 static void what_is_no_http_is_not_answered_with_success(void **state)
 {
-	const char *garbage[] = {"\x16\x03\x01\x02\x00\x01\r\n\r\n", "hello\r\n\r\n", "GET\r\n\r\n"};
+	const char *garbage[] = {"\x16\x03\x01\x02\x01\x01\r\n\r\n", "hello\r\n\r\n", "GET\r\n\r\n"};
 	for (size_t i = 0; i < ARRAY_LENGTH(garbage); i++) {
 		OWNED(answer) struct answer answer = {0};
 		bool answered = ask(garbage[i], strlen(garbage[i]), &answer);
@@ -689,7 +690,7 @@ static void finishing_and_suspending_may_race(void **state)
 
 // -- life ---------------------------------------------------------------------------------------------
 
-static void start(void)
+static void start_with(int idle_timeout_s)
 {
 	static const struct net_site sites[] = {
 		{.name = "data",
@@ -711,11 +712,46 @@ static void start(void)
 		.site_count = ARRAY_LENGTH(sites),
 		.connections_max = 100,
 		.head_bytes_max = HEAD_MAX,
-		.idle_timeout_s = 30,
+		.idle_timeout_s = idle_timeout_s,
 	};
 	struct error err;
 	if (!net_server_start(&options, &server, &err))
 		fail_msg("%s", err.message);
+}
+
+static void start(void)
+{
+	start_with(30);
+}
+
+// Sends a byte now and then, never silent and never done.
+static bool is_cut_off_while_it_drips(const char *begin, char drop)
+{
+	int fd = dial();
+	struct timeval pause = {.tv_usec = 100000};
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &pause, sizeof(pause));
+	send_text(fd, begin);
+	int64_t deadline = clock_monotonic_ms() + 20000;
+	bool open = true;
+	while (open && clock_monotonic_ms() < deadline) {
+		char byte;
+		ssize_t got = recv(fd, &byte, 1, 0);
+		open = got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+		send_bytes(fd, &drop, 1);
+	}
+	close(fd);
+	return !open;
+}
+
+static void who_only_drips_is_cut_off(void **state)
+{
+	net_server_stop(server);
+	start_with(1);
+	assert_true(is_cut_off_while_it_drips("GET /things/a HTTP/1.1\r\nX: ", 'x'));
+	assert_true(is_cut_off_while_it_drips(
+		"POST /things/a HTTP/1.1\r\n" HOST "Content-Length: 900\r\n\r\n", 'x'));
+	net_server_stop(server);
+	start();
 }
 
 static void *drain(void *argument)
@@ -821,6 +857,7 @@ int main(void)
 		cmocka_unit_test(a_held_request_is_answered_from_another_thread),
 		cmocka_unit_test(a_request_outlives_its_client),
 		cmocka_unit_test(finishing_and_suspending_may_race),
+		cmocka_unit_test(who_only_drips_is_cut_off),
 		cmocka_unit_test(a_drain_lets_requests_under_way_finish),
 		cmocka_unit_test(a_taken_address_is_named),
 	};
