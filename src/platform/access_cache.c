@@ -8,7 +8,7 @@
 enum { SHARD_COUNT = 16, SET_COUNT = 256, PLACE_COUNT = 4 };
 
 struct place {
-	uint8_t key[CRYPT_HASH_BYTES];
+	struct access_cache_key key;
 	int64_t expires_ms; // 0 = empty
 	struct access_grant grant;
 };
@@ -43,18 +43,23 @@ void access_cache_destroy(struct access_cache *cache)
 	free(cache);
 }
 
-// The key is a hash already: any bytes of it spread evenly.
-static struct shard *shard_of(struct access_cache *cache, const uint8_t *key)
+// The key is a hash already: any bits of it spread evenly.
+static struct shard *shard_of(struct access_cache *cache, const struct access_cache_key *key)
 {
-	return &cache->shards[key[0] % SHARD_COUNT];
+	return &cache->shards[key->words[0] % SHARD_COUNT];
 }
 
-static struct place *set_of(struct shard *shard, const uint8_t *key)
+static struct place *set_of(struct shard *shard, const struct access_cache_key *key)
 {
-	return shard->sets[key[1] % SET_COUNT];
+	return shard->sets[key->words[1] % SET_COUNT];
 }
 
-bool access_cache_find(struct access_cache *cache, const uint8_t key[CRYPT_HASH_BYTES],
+static bool keys_equal(const struct access_cache_key *a, const struct access_cache_key *b)
+{
+	return ((a->words[0] ^ b->words[0]) | (a->words[1] ^ b->words[1])) == 0;
+}
+
+bool access_cache_find(struct access_cache *cache, const struct access_cache_key *key,
 		       struct access_grant *out)
 {
 	struct shard *shard = shard_of(cache, key);
@@ -62,7 +67,7 @@ bool access_cache_find(struct access_cache *cache, const uint8_t key[CRYPT_HASH_
 	pthread_rwlock_rdlock(&shard->lock);
 	const struct place *set = set_of(shard, key);
 	for (int i = 0; i < PLACE_COUNT && !found; i++) {
-		found = set[i].expires_ms != 0 && memcmp(set[i].key, key, CRYPT_HASH_BYTES) == 0 &&
+		found = set[i].expires_ms != 0 && keys_equal(&set[i].key, key) &&
 			(set[i].expires_ms == INT64_MAX || set[i].expires_ms > clock_wall_ms());
 		if (found)
 			*out = set[i].grant;
@@ -71,12 +76,12 @@ bool access_cache_find(struct access_cache *cache, const uint8_t key[CRYPT_HASH_
 	return found;
 }
 
-static struct place *choose_place_locked(struct shard *shard, const uint8_t *key)
+static struct place *choose_place_locked(struct shard *shard, const struct access_cache_key *key)
 {
 	struct place *set = set_of(shard, key);
 	int64_t now_ms = clock_wall_ms();
 	for (int i = 0; i < PLACE_COUNT; i++) {
-		if (memcmp(set[i].key, key, CRYPT_HASH_BYTES) == 0)
+		if (keys_equal(&set[i].key, key))
 			return &set[i];
 	}
 	for (int i = 0; i < PLACE_COUNT; i++) {
@@ -86,7 +91,7 @@ static struct place *choose_place_locked(struct shard *shard, const uint8_t *key
 	return &set[shard->next_victim++ % PLACE_COUNT];
 }
 
-void access_cache_keep(struct access_cache *cache, const uint8_t key[CRYPT_HASH_BYTES],
+void access_cache_keep(struct access_cache *cache, const struct access_cache_key *key,
 		       const struct access_grant *grant, int64_t expires_ms,
 		       const struct directory *directory, uint64_t changes)
 {
@@ -95,7 +100,7 @@ void access_cache_keep(struct access_cache *cache, const uint8_t key[CRYPT_HASH_
 	// Who forgets moves `changes` first and takes this lock after: one of us two sees the other.
 	if (directory_changes(directory) == changes) {
 		struct place *place = choose_place_locked(shard, key);
-		memcpy(place->key, key, CRYPT_HASH_BYTES);
+		place->key = *key;
 		place->expires_ms = expires_ms;
 		place->grant = *grant;
 		shard->kept_count++;

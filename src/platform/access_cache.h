@@ -1,4 +1,4 @@
-/// access_cache: grants that were checked before, by a keyed hash of host label and credential.
+/// access_cache: grants that were checked before, by a secret hash of host label and credential.
 ///
 /// A fixed number of places in sharded sets; the newest pushes out another one of its set. It holds neither labels
 /// nor credentials.
@@ -12,14 +12,19 @@
 
 struct access_cache;
 
+/// 128 bits of a hash that nobody outside can compute.
+struct access_cache_key {
+	uint64_t words[2];
+};
+
 struct access_cache *access_cache_create(void);
 void access_cache_destroy(struct access_cache *cache); // NULL is fine
 
-bool access_cache_find(struct access_cache *cache, const uint8_t key[CRYPT_HASH_BYTES],
+bool access_cache_find(struct access_cache *cache, const struct access_cache_key *key,
 		       struct access_grant *out);
 
 /// Kept until `expires_ms` (wall clock; INT64_MAX = for ever), unless the directory has changed since `changes`.
-void access_cache_keep(struct access_cache *cache, const uint8_t key[CRYPT_HASH_BYTES],
+void access_cache_keep(struct access_cache *cache, const struct access_cache_key *key,
 		       const struct access_grant *grant, int64_t expires_ms,
 		       const struct directory *directory, uint64_t changes);
 

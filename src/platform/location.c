@@ -49,7 +49,7 @@ bool locations_open(struct platform *platform, const char *codes, const char *cl
 	bool all = !codes || !*codes;
 	const struct location *first = NULL;
 	for (const char *at = all ? "" : codes; *at;) {
-		const struct location *location;
+		const struct location *location = NULL;
 		if (!take_code(&at, &location, err))
 			return false;
 		listed[place_of(location) - places] = true;
