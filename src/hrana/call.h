@@ -1,8 +1,7 @@
 /// call: one request on its way through this module, from the credential to the last byte of its reply.
 ///
 /// Life:    call_begin (on the network thread; checks the credential) → decoded and answered there, or
-/// call_dispatch
-///          → its work on a worker → call_finish, once.
+///          call_dispatch → its work on a worker → call_finish, once.
 /// Memory:  everything is in the request's arena, but the JSON tree, which call_finish frees.
 #ifndef ATOLL_HRANA_CALL_H
 #define ATOLL_HRANA_CALL_H

@@ -203,8 +203,7 @@ void encode_undo(struct encoder *encoder)
 	*encoder->counted = encoder->counted_mark;
 }
 
-// Milliseconds with three digits behind the point; the general writer of reals costs more than all the rest
-// here.
+// Milliseconds with three digits behind the point; the general writer of reals costs more than all the rest.
 static void write_duration(struct json_writer *w, double ms)
 {
 	uint64_t us = ms > 0 && ms < 1e12 ? (uint64_t)(ms * 1000.0 + 0.5) : 0;

@@ -14,8 +14,7 @@ static const struct error_row rows[ERROR_CODE_COUNT] = {
 	[ERR_TIMEOUT] = {"TIMEOUT", SHAPE_ERROR, 503},
 	[ERR_BUSY] = {"BUSY", SHAPE_ERROR, 503},
 	[ERR_SHUTDOWN] = {"SHUTDOWN", SHAPE_ERROR, 503},
-	// A replica whose primary is out of reach (spec/hrana.md §11): reads go on, so it is not the server's
-	// 503.
+	// A replica whose primary is out of reach (spec/hrana.md §11): reads go on.
 	[ERR_UNAVAILABLE] = {"UNAVAILABLE", SHAPE_ERROR, 500},
 	[ERR_STALE] = {"STALE", SHAPE_ERROR, 503},
 	[ERR_USAGE] = {"USAGE", SHAPE_ERROR, 500},

@@ -6,9 +6,8 @@
 /// is answered on the network thread (quick.c); everything else on a worker.
 ///
 /// Streams: a stream without an open transaction never expires for its client. Its connection is given back
-/// after
-///          `stream_idle_ms`, and the baton opens another one silently, also when the server was restarted;
-///          what is lost then is changes() and last_insert_rowid(). A transaction idle for that long is
+///          (stream.h), and the baton opens another one silently, also when the server was restarted; what is
+///          lost then is changes() and last_insert_rowid(). A transaction that is idle for `stream_idle_ms` is
 ///          rolled back.
 /// Life:    hrana_open → hrana_site for net_server_start → … → net_server_stop → hrana_close → workers_stop.
 #ifndef ATOLL_HRANA_HRANA_H

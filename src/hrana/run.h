@@ -1,8 +1,7 @@
 /// run: statements and batches on a call's stream, their results into its reply.
 ///
 /// Fails: what belongs to a statement (errors_is_statement) fails that request of the pipeline alone;
-/// anything else,
-///        ERR_FORBIDDEN and ERR_PROTOCOL among them, fails the whole request and ends the stream.
+///        anything else, ERR_FORBIDDEN and ERR_PROTOCOL among them, fails the whole and ends the stream.
 #ifndef ATOLL_HRANA_RUN_H
 #define ATOLL_HRANA_RUN_H
 

@@ -107,8 +107,7 @@ static bool label_of_headers(const struct hrana *hrana, const struct net_request
 	text = net_request_header(request, "x-namespace");
 	if (text)
 		return target_of_text(text, label);
-	// A host that names no database may be the platform's own, as "api.…", but not with a path of the
-	// protocol.
+	// A host that names no database may be the platform's own, but not with a path of the protocol.
 	text = net_request_header(request, "host");
 	return text && target_of_host(text, hrana->domain, label) &&
 	       (target_is_protocol_path(path) || access_knows_label(hrana->access, label));
@@ -147,8 +146,7 @@ static void refuse(void *context, struct net_request *request, const struct erro
 	if (lost && strcmp(net_request_method(request), "OPTIONS") == 0) {
 		answer_preflight(request);
 	} else if (err->code == ERR_ROUTE_NOT_FOUND && label && !access_knows_label(hrana->access, label)) {
-		// Most often `@libsql/client` with an address that does not end in a slash: it drops the
-		// name.
+		// Most often a client whose address does not end in a slash: it has dropped the name.
 		struct error unknown;
 		error_set(
 			&unknown, ERR_NAMESPACE_NOT_FOUND,

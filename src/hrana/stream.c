@@ -259,7 +259,7 @@ static void interrupt_abandoned_locked(struct streams *streams)
 {
 	for (struct link *at = streams->busy.next; at != &streams->busy; at = at->next) {
 		struct stream *stream = stream_of_link(at);
-		if (!stream->session || !net_request_is_abandoned(stream->request))
+		if (!stream->session || !stream->request || !net_request_is_abandoned(stream->request))
 			continue;
 		atomic_store(&stream->abandoned, true);
 		fleet_session_interrupt(stream->session);
@@ -308,8 +308,7 @@ static void tick(struct task *task)
 }
 
 // Makes room by ending the longest idle stream that loses the least: 1. lives on in its baton, 2. loses its
-// texts,
-// 3. loses pragmas or attachments. A transaction is never ended for that.
+// texts, 3. loses pragmas or attachments. A transaction is never ended for that.
 static bool evict_locked(struct streams *streams, struct owner *owner, struct fleet_session **out_session)
 {
 	static const unsigned may_hold[] = {0, BATON_STORED_SQL, BATON_STORED_SQL | BATON_SETTINGS};
@@ -474,8 +473,8 @@ bool stream_acquire(struct streams *streams, struct net_request *request, const 
 	return true;
 }
 
-// The stream whose session is given back so that others get a connection: itself, if it only read, or the longest idle
-// one that wrote.
+// The stream whose session is given back so that others get a connection: itself, if it only read, or the
+// longest idle one that wrote.
 static struct fleet_session *give_back_locked(struct streams *streams, struct stream *stream)
 {
 	struct owner *owner = stream->owner;

@@ -1,14 +1,14 @@
 /// stream: what a client keeps between its requests: an open session, and SQL texts it stored.
 ///
 /// Life:    stream_acquire (new, or by its baton) → session and texts are used → stream_release (gives the
-/// next
-///          baton) or stream_close. A stream is used by one request at a time.
-/// Idle:    after `idle_ms` a stream with an open transaction is rolled back and expires; one whose session
-/// holds
-///          nothing gives its session back, and lives on in its baton, or here if it stores texts; one with
-///          pragmas or attachments keeps its session.
+///          next baton) or stream_close. A stream is used by one request at a time.
+/// Idle:    a session takes a connection, of which an instance has few. A stream whose session holds nothing
+///          gives it back: at once if it only read, else after `idle_ms` or when many others of the database
+///          are idle too, since last_insert_rowid() and changes() go with it. Such a stream lives on in its
+///          baton, or here if it stores texts. One with pragmas or attachments keeps its session; one with
+///          an open transaction is rolled back after `idle_ms` and expires.
 /// Memory:  closed and expired streams are remembered for five minutes, for the better error. Over
-///          `stream_count_max` in a database the longest idle ones are let go, those first that lose nothing.
+///          `count_max` in a database the longest idle ones are let go, those first that lose nothing.
 /// Threads: the table may be used from any thread; a stream by its request's.
 #ifndef ATOLL_HRANA_STREAM_H
 #define ATOLL_HRANA_STREAM_H
@@ -45,10 +45,10 @@ struct streams *streams_create(const struct streams_options *options);
 void streams_close(struct streams *streams);
 
 /// The stream of a baton, or a new one (baton NULL), with an open session, for this request alone.
-/// passing: the request closes the stream itself, which is therefore never idle and not counted.
+/// request: whose client is watched meanwhile; NULL: nobody's
+/// passing: the request closes the stream itself, which is therefore never idle and not counted
 /// Fails: ERR_BATON_INVALID, ERR_BATON_REUSED (the stream lives on), ERR_STREAM_EXPIRED, ERR_RATE_LIMITED
-/// (too many
-///        streams), and all of fleet_acquire, fleet_session_open, fleet_session_wait_for
+///        (too many streams), and all of fleet_acquire, fleet_session_open, fleet_session_wait_for
 /// Blocks: call from a worker.
 MUST_USE bool stream_acquire(struct streams *streams, struct net_request *request,
 			     const struct access_grant *grant, const struct baton *baton, bool passing,

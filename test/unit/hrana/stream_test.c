@@ -1,0 +1,355 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/disk.h"
+#include "hrana/stream.h"
+
+#define DATABASE "11111111-0000-4000-8000-000000000001"
+#define INSTANCE "11111111-0000-4000-8000-000000000002"
+
+static const uint8_t key[32] = "key of the tests, 32 bytes long";
+static const struct access_grant grant = {.database = DATABASE, .credential_id = 7};
+
+// A real primary in a folder of its own, common to all cases.
+static char folder[] = "/tmp/atoll-stream-test-XXXXXX";
+static struct workers *workers;
+static struct fleet *fleet;
+static atomic_bool ready;
+
+static bool describe(void *context, const char *database, struct fleet_instance_spec **out, size_t *out_count,
+		     struct error *err)
+{
+	struct fleet_instance_spec *spec = calloc(1, sizeof(*spec));
+	memcpy(spec->uuid, INSTANCE, sizeof(spec->uuid));
+	memcpy(spec->location, "ord", 4);
+	spec->primary = true;
+	*out = spec;
+	*out_count = 1;
+	return true;
+}
+
+static void instance_event(void *context, const char *database, const char *instance, const struct error *why)
+{
+	assert_null(why);
+	atomic_store(&ready, true);
+}
+
+static int start_fleet(void **state)
+{
+	struct error err;
+	assert_non_null(mkdtemp(folder));
+	assert_true(crypt_start(&err));
+	assert_true(workers_start(8, 2, &workers, &err));
+	struct fleet_options options = {
+		.data_folder = folder,
+		.workers = workers,
+		.limits = {.statement_ms_max = 60000,
+			   .transaction_ms_max = 5000,
+			   .lane_wait_ms_max = 10000,
+			   .sql_bytes_max = 100000,
+			   .connections_per_instance_max = 16,
+			   .row_bytes_max = 100000},
+		.log_bytes_max = 1 << 26,
+		.describe = describe,
+		.instance_event = instance_event,
+	};
+	assert_true(fleet_open(&options, &fleet, &err));
+	fleet_connect(fleet, &options);
+	fleet_create_instance(fleet, DATABASE, INSTANCE);
+	int64_t deadline_ms = clock_monotonic_ms() + 60000;
+	while (!atomic_load(&ready) && clock_monotonic_ms() < deadline_ms)
+		usleep(1000);
+	assert_true(atomic_load(&ready));
+	return 0;
+}
+
+static int stop_fleet(void **state)
+{
+	struct error err;
+	fleet_close(fleet);
+	workers_stop(workers);
+	return disk_remove_tree(folder, &err) ? 0 : 1;
+}
+
+static struct streams *make(int count_max, int held_count_max, int64_t idle_ms)
+{
+	struct streams_options options = {
+		.fleet = fleet,
+		.workers = workers,
+		.baton_key = key,
+		.count_max = count_max,
+		.held_count_max = held_count_max,
+		.idle_ms = idle_ms,
+		.text_count_max = 3,
+		.text_bytes_max = 100,
+		.database_text_bytes_max = 150,
+	};
+	return streams_create(&options);
+}
+
+static bool ignore_columns(struct result_sink *sink, const struct column *columns, int count,
+			   struct error *err)
+{
+	return true;
+}
+
+static bool ignore_row(struct result_sink *sink, const struct value *values, int count, struct error *err)
+{
+	return true;
+}
+
+static void ignore_restart(struct result_sink *sink)
+{
+}
+
+static void run(struct stream *stream, const char *sql)
+{
+	struct statement statement = {.sql = sql, .sql_size = strlen(sql)};
+	struct result_sink sink = {.columns = ignore_columns, .row = ignore_row, .restart = ignore_restart};
+	struct statement_result result;
+	struct error err;
+	if (!fleet_session_execute(stream_session(stream), &statement, &sink, &result, &err))
+		fail_msg("%s: %s", sql, err.message);
+}
+
+static struct stream *open_new(struct streams *streams)
+{
+	struct stream *stream;
+	struct error err;
+	if (!stream_acquire(streams, NULL, &grant, NULL, false, &stream, &err))
+		fail_msg("%s", err.message);
+	return stream;
+}
+
+struct named {
+	struct stream *stream; // only to look at, as long as it is known to exist
+	struct baton baton;
+};
+
+static struct named release(struct streams *streams, struct stream *stream)
+{
+	char text[BATON_TEXT_BYTES];
+	struct named named = {.stream = stream};
+	stream_release(streams, stream, &grant, text);
+	assert_true(baton_read(text, strlen(text), key, &grant, &named.baton));
+	return named;
+}
+
+static struct named leave(struct streams *streams, const char *sql, bool wrote)
+{
+	struct stream *stream = open_new(streams);
+	run(stream, sql);
+	if (wrote)
+		stream_wrote(stream);
+	return release(streams, stream);
+}
+
+static enum error_code code_of(struct streams *streams, const struct baton *baton)
+{
+	struct stream *stream;
+	struct error err = {0};
+	if (!stream_acquire(streams, NULL, &grant, baton, false, &stream, &err))
+		return err.code;
+	stream_close(streams, stream);
+	return ERR_NONE;
+}
+
+static void a_session_that_only_read_is_given_back(void **state)
+{
+	struct streams *streams = make(10, 2, 60000);
+	struct named read = leave(streams, "SELECT 1", false);
+	assert_null(stream_session(read.stream));
+	assert_int_equal(read.baton.flags, 0);
+	struct stream *again;
+	struct error err;
+	assert_true(stream_acquire(streams, NULL, &grant, &read.baton, false, &again, &err));
+	assert_ptr_equal(again, read.stream);
+	run(again, "SELECT 2");
+	stream_close(streams, again);
+	streams_close(streams);
+}
+
+static void of_those_that_wrote_the_longest_idle_gives_way(void **state)
+{
+	struct streams *streams = make(10, 2, 60000);
+	struct named one = leave(streams, "SELECT 1", true);
+	struct named open = leave(streams, "BEGIN", true);
+	struct named two = leave(streams, "SELECT 1", true);
+	assert_non_null(stream_session(one.stream));
+	struct named three = leave(streams, "SELECT 1", true);
+	assert_null(stream_session(one.stream));
+	assert_non_null(stream_session(two.stream));
+	assert_non_null(stream_session(three.stream));
+	// A transaction is no such session.
+	assert_non_null(stream_session(open.stream));
+	assert_int_equal(code_of(streams, &one.baton), ERR_NONE);
+	streams_close(streams);
+}
+
+static void batons_are_good_once(void **state)
+{
+	struct streams *streams = make(10, 2, 60000);
+	struct named one = leave(streams, "SELECT 1", false);
+	struct stream *stream;
+	struct error err;
+	assert_true(stream_acquire(streams, NULL, &grant, &one.baton, false, &stream, &err));
+	assert_int_equal(code_of(streams, &one.baton), ERR_BATON_REUSED); // busy
+	struct named two = release(streams, stream);
+	assert_int_equal(two.baton.sequence, one.baton.sequence + 1);
+	assert_int_equal(code_of(streams, &one.baton), ERR_BATON_REUSED); // spent
+	assert_int_equal(code_of(streams, &two.baton), ERR_NONE);
+	assert_int_equal(code_of(streams, &two.baton), ERR_BATON_INVALID); // closed
+	assert_int_equal(code_of(streams, &one.baton), ERR_BATON_INVALID);
+	streams_close(streams);
+}
+
+static void room_is_made_by_those_that_lose_the_least(void **state)
+{
+	struct streams *streams = make(4, 8, 60000);
+	struct error err;
+	struct named transaction = leave(streams, "BEGIN", false);
+	struct named settings = leave(streams, "PRAGMA foreign_keys = ON", false);
+	struct stream *storing = open_new(streams);
+	assert_true(stream_store_sql(streams, storing, 1, "SELECT 1", 8, &err));
+	struct named stored = release(streams, storing);
+	struct named plain = leave(streams, "SELECT 1", true);
+	assert_int_equal(settings.baton.flags, BATON_SETTINGS);
+	assert_int_equal(stored.baton.flags, BATON_STORED_SQL);
+	assert_true(transaction.baton.flags & BATON_TRANSACTION);
+
+	struct stream *fifth = open_new(streams); // the plain one goes, and comes back from its baton
+	struct stream *revived;
+	assert_true(stream_acquire(streams, NULL, &grant, &plain.baton, false, &revived,
+				   &err)); // the stored one goes
+	assert_int_equal(code_of(streams, &stored.baton), ERR_STREAM_EXPIRED);
+	struct stream *sixth = open_new(streams); // the one with settings goes
+	assert_int_equal(code_of(streams, &settings.baton), ERR_STREAM_EXPIRED);
+
+	// Nobody is left who could go: a transaction never does, nor who is busy.
+	struct stream *seventh;
+	assert_false(stream_acquire(streams, NULL, &grant, NULL, false, &seventh, &err));
+	assert_int_equal(err.code, ERR_RATE_LIMITED);
+	// But a request that closes its stream itself needs no room.
+	assert_true(stream_acquire(streams, NULL, &grant, NULL, true, &seventh, &err));
+	stream_close(streams, seventh);
+	stream_close(streams, fifth);
+	stream_close(streams, revived);
+	stream_close(streams, sixth);
+	assert_int_equal(code_of(streams, &transaction.baton), ERR_NONE);
+	streams_close(streams);
+}
+
+static void idle_streams_lose_what_the_contract_says(void **state)
+{
+	struct streams *streams = make(10, 8, 100);
+	struct error err;
+	struct named wrote = leave(streams, "SELECT 1", true);
+	struct named settings = leave(streams, "PRAGMA foreign_keys = ON", false);
+	struct stream *storing = open_new(streams);
+	assert_true(stream_store_sql(streams, storing, 1, "SELECT 1", 8, &err));
+	stream_wrote(storing);
+	struct named stored = release(streams, storing);
+	struct named transaction = leave(streams, "BEGIN", false);
+	// The transaction was released last: when it has expired, the others were idle for long enough too.
+	int64_t deadline_ms = clock_monotonic_ms() + 30000;
+	enum error_code code = ERR_NONE;
+	struct baton spent = transaction.baton;
+	spent.sequence += 100; // looks without using it
+	while ((code = code_of(streams, &spent)) == ERR_BATON_REUSED && clock_monotonic_ms() < deadline_ms)
+		usleep(10000);
+	assert_int_equal(code, ERR_STREAM_EXPIRED);
+	assert_int_equal(code_of(streams, &transaction.baton), ERR_STREAM_EXPIRED);
+	assert_null(stream_session(stored.stream));
+	assert_non_null(stream_session(settings.stream));
+	struct stream *stream;
+	const char *sql;
+	size_t size;
+	assert_true(stream_acquire(streams, NULL, &grant, &stored.baton, false, &stream, &err));
+	assert_true(stream_find_sql(stream, 1, &sql, &size, &err));
+	stream_close(streams, stream);
+	assert_int_equal(code_of(streams, &settings.baton), ERR_NONE);
+	assert_int_equal(code_of(streams, &wrote.baton), ERR_NONE);
+	streams_close(streams);
+}
+
+static void a_new_table_knows_the_old_batons(void **state)
+{
+	struct streams *streams = make(10, 8, 60000);
+	struct error err;
+	struct named plain = leave(streams, "SELECT 1", true);
+	struct named transaction = leave(streams, "BEGIN", false);
+	streams_close(streams);
+	streams = make(10, 8, 60000);
+	assert_int_equal(code_of(streams, &transaction.baton), ERR_STREAM_EXPIRED);
+	struct stream *stream;
+	assert_true(stream_acquire(streams, NULL, &grant, &plain.baton, false, &stream, &err));
+	struct named next = release(streams, stream);
+	assert_int_equal(code_of(streams, &plain.baton), ERR_BATON_REUSED);
+	assert_int_equal(code_of(streams, &next.baton), ERR_NONE);
+	streams_close(streams);
+}
+
+static void stored_texts_are_bounded(void **state)
+{
+	struct streams *streams = make(10, 8, 60000);
+	struct error err;
+	char text[101] = {0};
+	struct stream *stream = open_new(streams);
+	assert_false(stream_store_sql(streams, stream, 1, text, sizeof(text), &err));
+	assert_int_equal(err.code, ERR_SQL_STORE_TOO_LARGE);
+	assert_true(stream_store_sql(streams, stream, 1, text, 100, &err));
+	assert_false(stream_store_sql(streams, stream, 1, text, 1, &err));
+	assert_int_equal(err.code, ERR_PROTOCOL);
+	// Over the sum of the database: idle streams give way, busy ones do not.
+	struct stream *other = open_new(streams);
+	assert_false(stream_store_sql(streams, other, 1, text, 100, &err));
+	assert_int_equal(err.code, ERR_SQL_STORE_TOO_MANY);
+	struct named idle = release(streams, stream);
+	assert_true(stream_store_sql(streams, other, 1, text, 100, &err));
+	assert_int_equal(code_of(streams, &idle.baton), ERR_STREAM_EXPIRED);
+	stream_forget_sql(streams, other, 1);
+	for (int id = 0; id < 3; id++)
+		assert_true(stream_store_sql(streams, other, id, text, 10, &err));
+	assert_false(stream_store_sql(streams, other, 3, text, 1, &err));
+	assert_int_equal(err.code, ERR_SQL_STORE_TOO_MANY);
+	stream_close(streams, other);
+	streams_close(streams);
+}
+
+static void thousands_of_streams_find_their_place(void **state)
+{
+	enum { COUNT = 3000 };
+	struct streams *streams = make(COUNT, 8, 60000);
+	struct baton *batons = calloc(COUNT, sizeof(*batons));
+	for (int i = 0; i < COUNT; i++)
+		batons[i] = release(streams, open_new(streams)).baton;
+	for (int i = COUNT - 1; i >= 0; i--)
+		assert_int_equal(code_of(streams, &batons[i]), ERR_NONE);
+	for (int i = 0; i < COUNT; i++)
+		assert_int_equal(code_of(streams, &batons[i]), ERR_BATON_INVALID);
+	free(batons);
+	streams_close(streams);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_session_that_only_read_is_given_back),
+		cmocka_unit_test(of_those_that_wrote_the_longest_idle_gives_way),
+		cmocka_unit_test(batons_are_good_once),
+		cmocka_unit_test(room_is_made_by_those_that_lose_the_least),
+		cmocka_unit_test(idle_streams_lose_what_the_contract_says),
+		cmocka_unit_test(a_new_table_knows_the_old_batons),
+		cmocka_unit_test(stored_texts_are_bounded),
+		cmocka_unit_test(thousands_of_streams_find_their_place),
+	};
+	return cmocka_run_group_tests(tests, start_fleet, stop_fleet);
+}
