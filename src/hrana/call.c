@@ -1,6 +1,7 @@
 #include "hrana/call.h"
 
 #include "base/arena.h"
+#include "base/trace.h"
 #include "hrana/errors.h"
 
 // To look costs a system call. A statement that runs long is interrupted by the streams' timer meanwhile.
@@ -14,8 +15,12 @@ void call_refuse(struct net_request *request, const struct error *err)
 	const char *content_type;
 	struct buffer *body = net_reply_body(request);
 	buffer_truncate(body, 0);
-	net_reply_status(request, errors_write_body(body, err, &content_type));
+	int status = errors_write_body(body, err, &content_type);
+	net_reply_status(request, status);
 	net_reply_type(request, content_type);
+	if (status == 500)
+		trace_error("sql.failed", "code", error_code_name(err->code), "detail", err->detail,
+			    "request_id", net_request_id(request));
 }
 
 static bool check_credential(struct hrana *hrana, struct net_request *request, struct access_grant *out,

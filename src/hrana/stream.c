@@ -68,8 +68,10 @@ struct streams {
 	struct link remembered;
 	int remembered_count;
 	struct task tick;
-	bool ticking;
+	bool ticking; // the task is scheduled or runs
+	bool working; // it runs
 	bool closed;
+	pthread_cond_t rests; // working became false
 };
 
 static struct stream *stream_of_link(struct link *link)
@@ -269,6 +271,7 @@ static void interrupt_abandoned_locked(struct streams *streams)
 static void free_streams(struct streams *streams)
 {
 	pthread_mutex_destroy(&streams->mutex);
+	pthread_cond_destroy(&streams->rests);
 	free(streams->buckets);
 	free(streams);
 }
@@ -287,24 +290,27 @@ static void tick(struct task *task)
 	int64_t now_ms = clock_monotonic_ms();
 	struct fleet_session *session;
 	pthread_mutex_lock(&streams->mutex);
-	while (!streams->closed && expire_one_locked(streams, now_ms, &session)) {
+	if (streams->closed) {
+		pthread_mutex_unlock(&streams->mutex);
+		free_streams(streams);
+		return;
+	}
+	streams->working = true;
+	while (expire_one_locked(streams, now_ms, &session)) {
 		pthread_mutex_unlock(&streams->mutex);
 		fleet_session_close(session);
 		pthread_mutex_lock(&streams->mutex);
 	}
+	interrupt_abandoned_locked(streams);
+	prune_remembered_locked(streams, now_ms);
+	streams->working = false;
 	streams->ticking = false;
-	bool closed = streams->closed;
-	if (!closed) {
-		interrupt_abandoned_locked(streams);
-		prune_remembered_locked(streams, now_ms);
-		bool more = !list_is_empty(&streams->timed) || !list_is_empty(&streams->busy);
-		// At the end timers run at once: going on would never let the pool come to rest.
-		if (more && !workers_stopping(streams->options.workers))
-			start_ticking_locked(streams);
-	}
+	bool more = !list_is_empty(&streams->timed) || !list_is_empty(&streams->busy);
+	// At the end timers run at once: going on would never let the pool come to rest.
+	if (more && !workers_stopping(streams->options.workers))
+		start_ticking_locked(streams);
+	pthread_cond_broadcast(&streams->rests);
 	pthread_mutex_unlock(&streams->mutex);
-	if (closed)
-		free_streams(streams);
 }
 
 // Makes room by ending the longest idle stream that loses the least: 1. lives on in its baton, 2. loses its
@@ -339,6 +345,7 @@ struct streams *streams_create(const struct streams_options *options)
 	streams->bucket_count = 64;
 	streams->buckets = calloc(streams->bucket_count, sizeof(struct stream *));
 	ASSERT(streams->buckets != NULL);
+	clock_cond_init(&streams->rests);
 	list_init(&streams->busy);
 	list_init(&streams->timed);
 	list_init(&streams->remembered);
@@ -352,6 +359,8 @@ void streams_close(struct streams *streams)
 		return;
 	pthread_mutex_lock(&streams->mutex);
 	streams->closed = true;
+	while (streams->working)
+		clock_cond_wait(&streams->rests, &streams->mutex, INT64_MAX);
 	for (size_t i = 0; i < streams->bucket_count; i++) {
 		while (streams->buckets[i]) {
 			struct stream *stream = streams->buckets[i];

@@ -41,7 +41,7 @@ struct streams_options {
 };
 
 struct streams *streams_create(const struct streams_options *options);
-/// Closes every stream. The memory goes when the last timer has run.
+/// Closes every stream. The memory goes when the last timer has run, at workers_stop at the latest.
 void streams_close(struct streams *streams);
 
 /// The stream of a baton, or a new one (baton NULL), with an open session, for this request alone.
