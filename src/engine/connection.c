@@ -185,8 +185,10 @@ bool connection_prepare(struct connection *connection, const char *sql, size_t s
 		return error_set(err, ERR_SQL_PARSE,
 				 "SQL string could not be parsed: it holds a NUL character");
 	forget_statement(oldest);
-	oldest->sql = strndup(sql, sql_size);
+	oldest->sql = malloc(sql_size + 1);
 	ASSERT(oldest->sql != NULL);
+	memcpy(oldest->sql, sql, sql_size);
+	oldest->sql[sql_size] = '\0';
 	oldest->sql_size = sql_size;
 	oldest->hash = hash;
 	oldest->last_used = connection->tick;
