@@ -257,6 +257,20 @@ static void retire_instance(struct fleet_instance *instance)
 	fleet_release(instance);
 }
 
+// Lets a copy that was just opened serve, unless the database was destroyed meanwhile.
+static bool install(struct fleet_database *database, struct fleet_instance *instance, struct error *err)
+{
+	pthread_mutex_lock(&database->mutex);
+	bool destroyed = database->destroyed;
+	struct fleet_instance *old = destroyed ? instance : install_locked(database, instance);
+	pthread_mutex_unlock(&database->mutex);
+	if (old)
+		retire_instance(old);
+	if (destroyed)
+		return error_set(err, ERR_NAMESPACE_NOT_FOUND, "the database does not exist any more");
+	return true;
+}
+
 // -- opening ------------------------------------------------------------------------------------------
 
 // Primaries first: replicas follow from the moment they are open.
@@ -349,15 +363,7 @@ bool fleet_fill_replica(struct fleet_database *database, const struct fleet_inst
 	fleet_release(primary);
 	if (!ok)
 		return error_context(err, "fill a replica");
-	struct fleet_instance *instance = make_instance(database, spec, engine);
-	pthread_mutex_lock(&database->mutex);
-	bool destroyed = database->destroyed;
-	struct fleet_instance *old = destroyed ? instance : install_locked(database, instance);
-	pthread_mutex_unlock(&database->mutex);
-	if (old)
-		retire_instance(old);
-	return destroyed ? error_set(err, ERR_NAMESPACE_NOT_FOUND, "the database does not exist any more")
-			 : true;
+	return install(database, make_instance(database, spec, engine), err);
 }
 
 static bool create_primary(struct fleet_database *database, const struct fleet_instance_spec *spec,
@@ -374,15 +380,7 @@ static bool create_primary(struct fleet_database *database, const struct fleet_i
 	}
 	if (!open_engine(database, spec, &engine, err))
 		return false;
-	struct fleet_instance *instance = make_instance(database, spec, engine);
-	pthread_mutex_lock(&database->mutex);
-	bool destroyed = database->destroyed;
-	struct fleet_instance *old = destroyed ? instance : install_locked(database, instance);
-	pthread_mutex_unlock(&database->mutex);
-	if (old)
-		retire_instance(old);
-	return destroyed ? error_set(err, ERR_NAMESPACE_NOT_FOUND, "the database does not exist any more")
-			 : true;
+	return install(database, make_instance(database, spec, engine), err);
 }
 
 struct create_task {
