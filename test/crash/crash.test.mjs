@@ -219,7 +219,11 @@ class Workload {
 			} catch {
 				return;
 			}
-			const [ids, torn] = answer.json.results.map(({ response, error }) => {
+			if (answer.status !== 200) {
+				this.refusals.push(`reader: ${answer.status} ${answer.text}`);
+				return;
+			}
+			const [ids, torn] = answer.json.results.slice(0, 2).map(({ response, error }) => {
 				if (error) this.refusals.push(`reader: ${error.code}: ${error.message}`);
 				return response?.result.rows ?? [];
 			});
@@ -237,7 +241,7 @@ class Workload {
 		const everybody = [
 			...Array.from({ length: writer_count }, (_, key) => this.write(key)),
 			...this.db.instances.map(({ label }) => this.read(label)),
-		];
+		].map((one) => one.catch((error) => this.refusals.push(`in the test itself: ${error.stack}`)));
 		await sleep(kill_after_ms);
 		this.stopped = true;
 		await this.server.kill();

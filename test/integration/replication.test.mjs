@@ -23,7 +23,11 @@ async function wait_for(server, db, instance) {
 async function equal_everywhere(server, db) {
 	const expected = await digest(server, db.instances[0].label);
 	for (const replica of db.instances.slice(1))
-		await until(`${replica.region} to equal the primary`, async () => (await digest(server, replica.label)) === expected);
+		await until(`${replica.region} to equal the primary`, async () => (await digest(server, replica.label)) === expected).catch(
+			(error) => {
+				throw new Error(`${error.message}\n${server.report()}`);
+			},
+		);
 }
 
 async function do_all(server, label, statements) {
@@ -95,7 +99,7 @@ describe('a replica', () => {
 
 	test('rolled-back work never reaches it', async () => {
 		const [primary, replica] = db.instances.map(({ label }) => label);
-		await do_all(server, primary, ['BEGIN IMMEDIATE', FILL('last_one (v, rowid)', 1, 1).replace('SELECT n, randomblob(1)', 'SELECT 2, 7'), 'ROLLBACK']);
+		await do_all(server, primary, ['BEGIN IMMEDIATE', 'INSERT INTO last_one VALUES (2)', 'ROLLBACK']);
 		await server.sql(primary, ['BEGIN', 'INSERT INTO last_one VALUES (3)', 'SAVEPOINT s', 'INSERT INTO last_one VALUES (4)', 'ROLLBACK TO s', 'COMMIT']);
 		await equal_everywhere(server, db);
 		assert.deepEqual(await server.rows(replica, 'SELECT v FROM last_one'), [{ v: 1 }, { v: 3 }]);

@@ -22,10 +22,10 @@ describe('SIGTERM', () => {
 		const server = await serve(t);
 		const db = await server.createDatabase('busy', ['ord', 'nrt']);
 		await server.rows(db.label, 'CREATE TABLE t (n)');
-		const count = 300_000;
+		const count = 2_000_000;
 		const slow = db.instances.map(({ label }) => server.rows(label, series_sum(count)));
 		const write = server.rows(db.label, `INSERT INTO t ${series_sum(count)}`);
-		await sleep(50);
+		await sleep(300); // so that they have begun
 		await server.restart();
 		for (const answer of slow) assert.deepEqual(await answer, [{ n: (count * (count + 1)) / 2 }]);
 		await write;
@@ -298,7 +298,7 @@ describe('the command line', () => {
 		const authorization = `Bearer ${token}`;
 		const answer = await server.api('GET', '/v1/organizations', undefined, { authorization });
 		assert.equal(answer.status, 200, answer.text);
-		assert.equal(answer.json.organizations[0].slug, server.organization);
+		assert.ok(answer.json.organizations.some(({ slug }) => slug === server.organization), answer.text);
 	});
 
 	test('settings come from flags before environment before the file', async (t) => {

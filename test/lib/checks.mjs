@@ -94,8 +94,12 @@ export async function digest(server, label, { page_rows = 500 } = {}) {
 	const schema = await server.sql(label, 'SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema ORDER BY rowid');
 	hash.update(JSON.stringify(rows_of(schema)));
 	for (const row of schema.json.results[0].response.result.rows) {
-		const [type, name, , rootpage] = row.map(from_value);
+		const [type, name, , rootpage, sql] = row.map(from_value);
 		if (type !== 'table' || rootpage === 0) continue;
+		if (/WITHOUT\s+ROWID\s*$/i.test(sql)) {
+			hash.update(JSON.stringify(rows_of(await server.sql(label, `SELECT * FROM "${name}"`)).map(Object.values)));
+			continue;
+		}
 		for (let last = -(2n ** 63n); ; ) {
 			const answer = await server.sql(label, {
 				sql: `SELECT rowid, * FROM "${name}" WHERE rowid > ? ORDER BY rowid LIMIT ?`,
