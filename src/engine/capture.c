@@ -162,10 +162,15 @@ static uint32_t drop_earlier_images(struct capture *capture, uint32_t count)
 	return kept;
 }
 
+bool capture_holds_commit(const struct capture *capture)
+{
+	return capture->commit != 0 || !capture->complete;
+}
+
 bool capture_take(struct capture *capture, struct log_txn *out, bool *out_complete)
 {
 	*out_complete = capture->complete;
-	if (capture->commit == 0 && capture->complete)
+	if (!capture_holds_commit(capture))
 		return false;
 	uint32_t count = capture->commit ? capture->commit - capture->first + 1 : 0;
 	*out = (struct log_txn){.committed_wall_ms = clock_wall_ms(),

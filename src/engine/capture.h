@@ -40,6 +40,9 @@ MUST_USE bool capture_own_file(sqlite3 *db, struct error *err);
 /// what was written cannot be told from the calls seen (read it from the WAL file instead).
 bool capture_take(struct capture *capture, struct log_txn *out, bool *out_complete);
 
+/// Whether capture_take would return a transaction.
+bool capture_holds_commit(const struct capture *capture);
+
 /// Forgets what was written since the last take: the transaction was rolled back.
 void capture_drop(struct capture *capture);
 

@@ -15,6 +15,14 @@ static bool seal(struct engine_database *db, struct error *err)
 		return replica_seal(db, err);
 	bool sealed;
 	struct wal_position last = log_wal_position(db->log, &sealed);
+	struct wal_position written = capture_position(db->capture);
+	bool same_life = written.salt1 == last.salt1 && written.salt2 == last.salt2;
+	// What was seen written and what was appended must agree, or the reset would take the difference with it.
+	if (written.frame > 0 && (!same_life || written.frame != last.frame)) {
+		if (!database_catch_up_log(db, err))
+			return false;
+		last = log_wal_position(db->log, &sealed);
+	}
 	return (sealed || log_seal(db->log, last, err)) && log_sync(db->log, err);
 }
 

@@ -72,6 +72,9 @@ bool database_end_commit(struct connection *connection, struct error *err)
 	struct engine_database *db = connection->database;
 	bool still_writing = sqlite3_txn_state(connection->db, "main") == SQLITE_TXN_WRITE;
 	bool ok = true;
+	// VACUUM commits without calling the hook.
+	if (!still_writing && has_committed(connection) && capture_holds_commit(db->capture))
+		database_begin_commit(connection);
 	if (connection->in_commit) {
 		if (!still_writing && has_committed(connection))
 			ok = publish(db, err);

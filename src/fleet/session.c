@@ -172,7 +172,9 @@ static bool execute_remote(struct fleet_session *session, const struct statement
 	distance_travel(fleet, here, there);
 	bool ok = engine_stream_execute(session->remote, statement, sink, out, err);
 	distance_travel(fleet, there, here);
-	session->remote_transaction = !engine_stream_is_autocommit(session->remote);
+	// A transaction that was ended by force is told of to every statement of the program, also those that would run here.
+	bool ended_by_force = !ok && err->code == ERR_TRANSACTION_TIMEOUT;
+	session->remote_transaction = ended_by_force || !engine_stream_is_autocommit(session->remote);
 	uint64_t seen = engine_stream_seen(session->remote);
 	session->written = seen > session->written ? seen : session->written;
 	return ok;
@@ -245,7 +247,7 @@ bool fleet_session_describe(struct fleet_session *session, const char *sql, size
 bool fleet_session_is_autocommit(const struct fleet_session *session)
 {
 	if (session->remote_transaction)
-		return false;
+		return engine_stream_is_autocommit(session->remote);
 	return !session->local || engine_stream_is_autocommit(session->local);
 }
 
@@ -300,8 +302,10 @@ bool fleet_session_settle(struct fleet_session *session, struct error *err)
 		wait_for_own_writes(session);
 	if (session->local)
 		engine_stream_end_program(session->local);
-	if (session->remote)
+	if (session->remote) {
 		engine_stream_end_program(session->remote);
+		session->remote_transaction = !engine_stream_is_autocommit(session->remote);
+	}
 	return ok;
 }
 

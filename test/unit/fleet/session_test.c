@@ -538,6 +538,56 @@ static void pragmas_belong_to_their_stream(void **state)
 	fleet_session_close(s);
 }
 
+static void a_vacuum_is_part_of_the_history(void **state)
+{
+	struct world *world = *state;
+	struct fleet_session *p = session_on(world, primary_id);
+	must(p, "CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB)");
+	must(p, "INSERT INTO t(body) VALUES (zeroblob(900000))");
+	add_replica(world);
+	must(p, "DELETE FROM t");
+	must(p, "VACUUM");
+	fleet_session_close(p);
+	fleet_close(world->fleet); // the WAL is gone after this
+	workers_stop(world->workers);
+	open_fleet(world);
+	p = session_on(world, primary_id);
+	struct fleet_session *r = session_on(world, replica_id);
+	must(r, "INSERT INTO t(body) VALUES ('after')");
+	expect(p, "PRAGMA page_count", "2|;");
+	expect(r, "PRAGMA page_count", "2|;");
+	expect(r, "SELECT body FROM t", "after|;");
+	expect(r, "PRAGMA integrity_check", "ok|;");
+	fleet_session_close(p);
+	fleet_session_close(r);
+}
+
+static void every_statement_of_a_program_hears_of_the_theft(void **state)
+{
+	struct world *world = *state;
+	struct fleet_session *p = session_on(world, primary_id);
+	must(p, "CREATE TABLE t(id INTEGER)");
+	add_replica(world);
+	struct fleet_session *r = session_on(world, replica_id);
+	must(r, "BEGIN IMMEDIATE");
+	must(r, "INSERT INTO t VALUES (1)");
+	must(p, "INSERT INTO t VALUES (2)");
+	static const char *const program[] = {"SELECT 1", "INSERT INTO t VALUES (3)", "COMMIT"};
+	struct error err;
+	for (size_t i = 0; i < ARRAY_LENGTH(program); i++) {
+		struct statement statement = {.sql = program[i], .sql_size = strlen(program[i])};
+		struct statement_result result;
+		assert_false(fleet_session_execute(r, &statement, NULL, &result, &err));
+		assert_int_equal(err.code, ERR_TRANSACTION_TIMEOUT);
+	}
+	assert_true(fleet_session_settle(r, &err));
+	expect(p, "SELECT id FROM t", "2|;");
+	must(r, "INSERT INTO t VALUES (4)");
+	expect(r, "SELECT id FROM t", "2|;4|;");
+	fleet_session_close(p);
+	fleet_session_close(r);
+}
+
 static void destroying_ends_sessions(void **state)
 {
 	struct world *world = *state;
@@ -563,6 +613,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_rollback_trigger_made_in_a_transaction_stops_sharing, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(pragmas_belong_to_their_stream, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_vacuum_is_part_of_the_history, setup, teardown),
+		cmocka_unit_test_setup_teardown(every_statement_of_a_program_hears_of_the_theft, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(destroying_ends_sessions, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
