@@ -1,5 +1,6 @@
 #include "platform/instance.h"
 
+#include <dirent.h>
 #include <pthread.h>
 
 #include "platform/internal.h"
@@ -208,6 +209,102 @@ static void one_of_two_with_the_same_name_wins(void **state)
 	assert_int_equal(won, 1);
 }
 
+static bool any_file_of(struct world *world, const char *database, const char *instance)
+{
+	return disk_exists(arena_printf(&world->arena, "%s/databases/%s%s%s", world->folder, database,
+					instance ? "/" : "", instance ? instance : ""));
+}
+
+static void a_creation_that_meets_a_destruction_leaves_no_orphan(void **state)
+{
+	struct world *world = *state;
+	enum { ROUNDS = 15, RACERS = 3 };
+	for (int round = 0; round < ROUNDS; round++) {
+		struct racer racers[RACERS];
+		const char *name = arena_printf(&world->arena, "db-%d", round);
+		struct database database = world_make_database(world, name);
+		for (int i = 0; i < RACERS; i++) {
+			racers[i] = (struct racer){.world = world, .database = &database};
+			assert_int_equal(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
+		}
+		// At a different moment of the creation in each round.
+		if (round % 3 == 1)
+			world_make_instance(world, &database, "nrt", NULL);
+		world_must(world, platform_destroy_database(world->platform, &world->caller,
+							    &world->organization, &database, &world->err));
+		for (int i = 0; i < RACERS; i++) {
+			pthread_join(racers[i].thread, NULL);
+			if (!racers[i].ok)
+				assert_int_equal(racers[i].err.code, ERR_DATABASE_NOT_FOUND);
+			arena_cleanup(&racers[i].arena);
+		}
+	}
+	// Closing waits for what the fleet has begun.
+	world_stop(world);
+	DIR *folder = opendir(arena_printf(&world->arena, "%s/databases", world->folder));
+	assert_non_null(folder);
+	for (struct dirent *entry; (entry = readdir(folder));) {
+		if (entry->d_name[0] != '.')
+			fail_msg("left behind: %s", entry->d_name);
+	}
+	closedir(folder);
+	world_start(world);
+}
+
+static void a_replica_destroyed_while_it_is_made_leaves_no_files(void **state)
+{
+	struct world *world = *state;
+	enum { ROUNDS = 15 };
+	const char *uuids[ROUNDS];
+	size_t count;
+	struct database database = world_make_database(world, "db");
+	world_make_instance(world, &database, "ord", "first");
+	world_must(world, world_wait(world, &database, "first"));
+	for (int round = 0; round < ROUNDS; round++) {
+		struct racer racer = {.world = world, .database = &database, .name = "second"};
+		assert_int_equal(pthread_create(&racer.thread, NULL, race, &racer), 0);
+		while (!destroy(world, &database, "second"))
+			assert_int_equal(world->err.code, ERR_INSTANCE_NOT_FOUND);
+		pthread_join(racer.thread, NULL);
+		assert_true(racer.ok);
+		uuids[round] = arena_text(&world->arena, racer.made.instance.uuid);
+		arena_cleanup(&racer.arena);
+	}
+	list(world, &database, &count);
+	assert_int_equal(count, 1);
+	world_stop(world);
+	for (int round = 0; round < ROUNDS; round++)
+		assert_false(any_file_of(world, database.uuid, uuids[round]));
+	assert_true(any_file_of(world, database.uuid, NULL));
+	world_start(world);
+}
+
+// The fleet's word comes after the destruction: what it made in between must go too.
+static void a_late_word_of_the_fleet_brings_nothing_back(void **state)
+{
+	struct world *world = *state;
+	struct database database = world_make_database(world, "db");
+	struct database gone = world_make_database(world, "gone");
+	world_make_instance(world, &database, "ord", "first");
+	struct instance_created second = world_make_instance(world, &database, "nrt", "second");
+	struct instance_created only = world_make_instance(world, &gone, "ord", "only");
+	world_must(world, world_wait(world, &database, "second"));
+	world_must(world, world_wait(world, &gone, "only"));
+	set_state(world, second.instance.uuid, "destroying");
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	world_must(world, store_begin(world->platform->store, STORE_WRITE, &txn, &world->err));
+	store_run_script(
+		txn, "DELETE FROM instance WHERE name = 'only'; DELETE FROM database WHERE name = 'gone'");
+	world_must(world, store_commit(&txn, &world->err));
+	fleet_create_instance(world->fleet, database.uuid, second.instance.uuid);
+	fleet_create_instance(world->fleet, gone.uuid, only.instance.uuid);
+	world_stop(world);
+	assert_false(any_file_of(world, database.uuid, second.instance.uuid));
+	assert_false(any_file_of(world, gone.uuid, NULL));
+	assert_true(any_file_of(world, database.uuid, NULL));
+	world_start(world);
+}
+
 static void a_failed_primary_makes_room_for_the_next(void **state)
 {
 	struct world *world = *state;
@@ -320,6 +417,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(fifty_first_creations_at_once_give_one_primary, world_setup,
 						world_teardown),
 		cmocka_unit_test_setup_teardown(one_of_two_with_the_same_name_wins, world_setup,
+						world_teardown),
+		cmocka_unit_test_setup_teardown(a_creation_that_meets_a_destruction_leaves_no_orphan,
+						world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(a_replica_destroyed_while_it_is_made_leaves_no_files,
+						world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(a_late_word_of_the_fleet_brings_nothing_back, world_setup,
 						world_teardown),
 		cmocka_unit_test_setup_teardown(a_failed_primary_makes_room_for_the_next, world_setup,
 						world_teardown),
