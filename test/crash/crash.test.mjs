@@ -15,6 +15,19 @@ const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 50);
 const STOPPED_EVERY = 5; // rounds after which files are compared
 const random = Random.from_env('CRASH_SEED');
 
+const EVERYBODY = {
+	insert: 60,
+	large: 4,
+	transaction: 8,
+	undone: 3,
+	batch: 8,
+	interactive: 6,
+	churn: 14,
+	reshape: 1,
+	vacuum: 0.5,
+};
+const HEAVY = { fill: 9, vacuum: 1 };
+
 /// The content of a row follows from its id, so that a mixed-up page shows.
 function payload_of(id, size) {
 	return Buffer.alloc(size, `${id},`);
@@ -41,6 +54,7 @@ class Workload {
 			'CREATE INDEX entries_id ON entries (id)',
 			'CREATE TABLE parts (txn INTEGER, part INTEGER, whole INTEGER, note TEXT)',
 			'CREATE INDEX parts_txn ON parts (txn)',
+			'CREATE TABLE bulk (txn INTEGER, part INTEGER, whole INTEGER, pad TEXT)',
 			'CREATE TABLE churn (k INTEGER PRIMARY KEY, v INTEGER, pad BLOB)',
 			'CREATE TABLE churn_log (k INTEGER, v INTEGER)',
 			`CREATE TRIGGER churn_logs AFTER UPDATE ON churn BEGIN
@@ -169,20 +183,22 @@ class Workload {
 		]);
 	}
 
-	async write(key) {
+	/// Fills the write-ahead log beyond what makes the server checkpoint it, and frees the pages again.
+	async fill(label) {
+		const txn = this.next_id++;
+		const whole = random.between(500, 1500);
+		const sent = await this.send(
+			label,
+			`INSERT INTO bulk WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${whole})
+				SELECT ${txn}, n, ${whole}, printf('%03000d', n) FROM c`,
+		);
+		if (sent.good) await this.send(label, `DELETE FROM bulk WHERE txn = ${txn}`);
+	}
+
+	async write(key, weights) {
 		while (!this.stopped) {
 			const label = random.pick(this.labels);
-			const kind = random.weighted({
-				insert: 60,
-				large: 4,
-				transaction: 8,
-				undone: 3,
-				batch: 8,
-				interactive: 6,
-				churn: 14,
-				reshape: 1,
-				vacuum: 0.2,
-			});
+			const kind = random.weighted(weights);
 			switch (kind) {
 				case 'insert':
 					await this.insert(label, random.between(0, 200));
@@ -239,7 +255,8 @@ class Workload {
 	async run_until_killed(writer_count, kill_after_ms) {
 		this.stopped = false;
 		const everybody = [
-			...Array.from({ length: writer_count }, (_, key) => this.write(key)),
+			...Array.from({ length: writer_count }, (_, key) => this.write(key, EVERYBODY)),
+			...(random.fraction() < 0.5 ? [this.write(-1, HEAVY)] : []),
 			...this.db.instances.map(({ label }) => this.read(label)),
 		].map((one) => one.catch((error) => this.refusals.push(`in the test itself: ${error.stack}`)));
 		await sleep(kill_after_ms);
@@ -279,7 +296,8 @@ class Workload {
 			instance.label,
 			'SELECT txn, count(DISTINCT part) AS n, count(*) AS all_parts, whole FROM parts GROUP BY txn',
 		);
-		faults.push(...torn_transactions(groups));
+		const bulk = await server.rows(instance.label, 'SELECT txn, count(DISTINCT part) AS n, whole FROM bulk GROUP BY txn');
+		faults.push(...torn_transactions(groups), ...torn_transactions(bulk));
 		for (const { txn, n, all_parts } of groups) if (n !== all_parts) faults.push(`transaction ${txn} has doubled parts`);
 		const txns = groups.map(({ txn }) => txn);
 		faults.push(...this.transactions.faults(txns));
@@ -314,6 +332,7 @@ class Workload {
 			state.known = found.churn.get(key) ?? null;
 			state.is_open = false;
 		}
+		await this.server.rows(primary.label, 'DELETE FROM bulk');
 	}
 }
 
