@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include <histedit.h>
 
@@ -55,14 +56,14 @@ static char *prompt(EditLine *editor)
 	return input->prompt;
 }
 
-static unsigned char cancel(EditLine *editor, int key)
+static unsigned char cancel(EditLine *editor, wint_t key)
 {
 	(void)key;
 	input_of(editor)->cancelled = true;
 	return CC_EOF;
 }
 
-static unsigned char suspend(EditLine *editor, int key)
+static unsigned char suspend(EditLine *editor, wint_t key)
 {
 	(void)editor;
 	(void)key;
@@ -99,9 +100,10 @@ bool shell_input_open(void (*write_prompt)(void *context, char *text, size_t siz
 	el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	// While a line is edited Ctrl-C and Ctrl-Z are keys like others, not signals.
 	el_set(editor, EL_SETTY, "-d", "-isig", NULL);
-	el_set(editor, EL_ADDFN, "atoll-cancel", "Forget the input", cancel);
+	// (Names of functions are given as wide texts: the editor never frees its copies of narrow ones.)
+	el_wset(editor, EL_ADDFN, L"atoll-cancel", L"Forget the input", cancel);
 	el_set(editor, EL_BIND, "^C", "atoll-cancel", NULL);
-	el_set(editor, EL_ADDFN, "atoll-suspend", "Stop until the shell says go on", suspend);
+	el_wset(editor, EL_ADDFN, L"atoll-suspend", L"Stop until the shell says go on", suspend);
 	el_set(editor, EL_BIND, "^Z", "atoll-suspend", NULL);
 	el_source(editor, NULL);
 	*out = input;

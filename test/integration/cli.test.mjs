@@ -47,26 +47,43 @@ async function atoll(args, { env = {}, input = '', cwd = home } = {}) {
 }
 
 /// atoll on a terminal, with keys typed when the screen shows what `steps` wait for: [[pattern, keys], …].
+///
+/// A control key that comes while the program switches the terminal between its modes is lost, as it would be for a
+/// person, who then presses it again: so does this.
 async function at_terminal(args, steps, { env = {} } = {}) {
 	// exec: a shell in between would take a Ctrl-C to heart.
 	const command = `exec ${[binary, ...args].map((word) => `'${word}'`).join(' ')}`;
 	const child = spawn('script', ['-qefc', command, '/dev/null'], { env: environment(env), stdio: 'pipe' });
 	let screen = '';
 	let seen = 0;
+	let pressed = { keys: '', at_ms: 0 };
+	let end = null;
 	child.stdout.setEncoding('utf8').on('data', (text) => (screen += text));
 	child.stdin.on('error', () => {});
-	const closed = once(child, 'close');
+	child.on('close', (code, signal) => (end = { code: code ?? signal }));
+	const press = (keys) => {
+		pressed = { keys, at_ms: Date.now() };
+		child.stdin.write(keys);
+	};
+	const press_again = () => {
+		if (/^[\x03\x04]$/.test(pressed.keys) && Date.now() - pressed.at_ms > 500) press(pressed.keys);
+	};
 	try {
 		for (const [pattern, keys] of steps) {
-			await until(`${pattern} on the terminal, which shows ${JSON.stringify(screen)}`, () => {
+			await until(`${pattern} on the terminal`, () => {
 				const match = pattern.exec(screen.slice(seen));
 				if (match) seen += match.index + match[0].length;
+				else if (end) throw new Error(`it ended with ${end.code}`);
+				else press_again();
 				return match;
-			});
-			child.stdin.write(keys);
+			}).catch((error) => assert.fail(`${error.message}; the terminal shows:\n${screen}`));
+			press(keys);
 		}
-		const [code] = await closed;
-		return { code, screen };
+		await until('the end', () => {
+			press_again();
+			return end;
+		}).catch((error) => assert.fail(`${error.message}; the terminal shows:\n${screen}`));
+		return { code: end.code, screen };
 	} finally {
 		child.kill('SIGKILL');
 	}
