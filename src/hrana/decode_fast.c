@@ -313,7 +313,8 @@ static bool take_member(struct scan *scan, enum stmt_member member, struct step 
 	case MEMBER_SQL:
 		if (!take_text(scan, &sql))
 			return false;
-		out->statement.sql = sql.bytes;
+		// With a NUL behind it, as the general decoder's texts have.
+		out->statement.sql = arena_copy(scan->arena, sql.bytes, sql.size);
 		out->statement.sql_size = sql.size;
 		return true;
 	case MEMBER_ARGS:

@@ -83,6 +83,10 @@ static bool check(const char *text, size_t size)
 	if (taken && (!decode_parse(&body, &root, &err) || !decode_pipeline(&decoder, root, &general, &err) ||
 		      general.broken || !same_pipeline(&fast, &general)))
 		fail_msg("differs: %.*s", (int)size, text);
+	for (size_t i = 0; taken && i < fast.request_count; i++) {
+		const struct statement *statement = &fast.requests[i].step.statement;
+		assert_true(!statement->sql || statement->sql[statement->sql_size] == '\0');
+	}
 	free(copy);
 	return taken;
 }
