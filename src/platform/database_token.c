@@ -58,8 +58,8 @@ bool platform_mint_database_token(struct platform *platform, const struct caller
 				  const char **out_jwt, struct error *err)
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
-	int64_t expires_after_ns;
-	bool read_only;
+	int64_t expires_after_ns = 0;
+	bool read_only = false;
 	const char *jwt = NULL;
 	size_t size = 0;
 	if (!expiration_parse(expiration, &expires_after_ns))

@@ -121,7 +121,7 @@ static bool look_up(struct platform *platform, const struct organization *organi
 		    struct error *err)
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
-	struct found found;
+	struct found found = {0};
 	if (!store_begin(platform->store, STORE_READ, &txn, err))
 		return false;
 	bool exists = find(platform, txn, organization, database, ref, arena, &found);
@@ -137,7 +137,7 @@ bool platform_find_instance(struct platform *platform, const struct organization
 			    const struct database *database, const char *ref, struct arena *arena,
 			    struct instance *out, struct error *err)
 {
-	struct found found;
+	struct found found = {0};
 	if (!look_up(platform, organization, database, ref, arena, &found, err))
 		return false;
 	*out = found.view;
@@ -361,8 +361,8 @@ bool platform_create_instance(struct platform *platform, const struct caller *ca
 			      const struct instance_wish *wish, struct arena *arena,
 			      struct instance_created *out, struct error *err)
 {
-	struct plan plan;
-	struct found found;
+	struct plan plan = {0};
+	struct found found = {0};
 	struct error ignored;
 	char *uuid = arena_alloc(arena, CRYPT_UUID_TEXT_BYTES);
 	char *password = arena_alloc(arena, CRYPT_SECRET_TEXT_BYTES);
@@ -420,7 +420,7 @@ bool platform_wait_instance(struct platform *platform, const struct organization
 			    struct error *err)
 {
 	OWNED(arena) struct arena arena = {0};
-	struct found found;
+	struct found found = {0};
 	bool may_wait = enter_waiters(platform);
 	bool ok = wait_created(platform, organization, database, ref,
 			       clock_monotonic_ms() + (may_wait ? timeout_ms : 0), &arena, &found, err);
@@ -461,7 +461,7 @@ bool platform_destroy_instance(struct platform *platform, const struct caller *c
 			       const char *ref, struct arena *arena, struct instance *out, struct error *err)
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
-	struct found found;
+	struct found found = {0};
 	if (!store_begin(platform->store, STORE_WRITE, &txn, err) ||
 	    !begin_to_destroy(platform, txn, caller, organization, database, ref, arena, &found, err) ||
 	    !store_commit(&txn, err))

@@ -13,6 +13,13 @@
 #include "platform/names.h"
 #include "platform/store.h"
 
+enum {
+	LOCATION_COUNT = 0
+#define LOCATION(code, description, latitude, longitude) +1
+#include "platform/location.def"
+#undef LOCATION
+};
+
 struct platform {
 	struct engine_database *store;
 	struct fleet *fleet;
@@ -20,7 +27,7 @@ struct platform {
 	char *domain;
 	bool domain_in_dns;
 
-	const struct location **locations; // served, by code
+	const struct location *locations[LOCATION_COUNT]; // served, by code
 	size_t location_count;
 	const struct location *closest;
 

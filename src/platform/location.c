@@ -55,8 +55,6 @@ bool locations_open(struct platform *platform, const char *codes, const char *cl
 		listed[place_of(location) - places] = true;
 		first = first ? first : location;
 	}
-	platform->locations = calloc(ARRAY_LENGTH(places), sizeof(*platform->locations));
-	ASSERT(platform->locations);
 	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
 		if (all || listed[i])
 			platform->locations[platform->location_count++] = &places[i].location;

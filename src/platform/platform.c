@@ -40,7 +40,6 @@ void platform_close(struct platform *platform)
 	pthread_mutex_destroy(&platform->instances_mutex);
 	pthread_cond_destroy(&platform->instances_changed);
 	explicit_bzero(platform->token_seed, sizeof(platform->token_seed));
-	free(platform->locations);
 	free(platform->domain);
 	free(platform);
 }

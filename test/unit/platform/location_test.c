@@ -12,14 +12,12 @@ static struct platform *open_with(const char *codes, const char *closest, struct
 	struct platform *platform = calloc(1, sizeof(*platform));
 	if (locations_open(platform, codes, closest, err))
 		return platform;
-	free(platform->locations);
 	free(platform);
 	return NULL;
 }
 
 static void close_again(struct platform *platform)
 {
-	free(platform->locations);
 	free(platform);
 }
 
