@@ -14,15 +14,15 @@ async function serve(t, options) {
 }
 
 function series_sum(count) {
-	return `WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${count}) SELECT sum(n) AS n FROM c`;
+	return `WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${BigInt(count)}) SELECT sum(n) AS n FROM c`;
 }
 
 describe('SIGTERM', () => {
 	test('answers what is under way, and ends with 0', async (t) => {
-		const server = await serve(t);
+		const server = await serve(t, { args: ['--drain-timeout', '60s'] });
 		const db = await server.createDatabase('busy', ['ord', 'nrt']);
 		await server.rows(db.label, 'CREATE TABLE t (n)');
-		const count = 2_000_000;
+		const count = 1_000_000;
 		const slow = db.instances.map(({ label }) => server.rows(label, series_sum(count)));
 		const write = server.rows(db.label, `INSERT INTO t ${series_sum(count)}`);
 		await sleep(300); // so that they have begun
@@ -30,6 +30,22 @@ describe('SIGTERM', () => {
 		for (const answer of slow) assert.deepEqual(await answer, [{ n: (count * (count + 1)) / 2 }]);
 		await write;
 		assert.deepEqual(await server.rows(db.label, 'SELECT count(*) AS n FROM t'), [{ n: 1 }]);
+	});
+
+	test('does not wait for ever: what exceeds drain-timeout is interrupted', async (t) => {
+		const server = await serve(t, { args: ['--drain-timeout', '300ms', '--statement-timeout', '10m'] });
+		const db = await server.createDatabase('endless', ['ord', 'nrt']);
+		await server.rows(db.label, 'CREATE TABLE t (n)');
+		const endless = db.instances.map(({ label }) => server.sql(label, series_sum(1e15)));
+		const write = server.sql(db.label, `INSERT INTO t ${series_sum(1e15)}`);
+		await sleep(300);
+		await server.restart();
+		for (const one of [...endless, write]) {
+			const answer = await one;
+			if (answer.status === 200) assert.equal(answer.json.results[0].type, 'error', answer.text);
+			else assert.equal(answer.status, 503, answer.text);
+		}
+		assert.deepEqual(await server.rows(db.label, 'SELECT count(*) AS n FROM t'), [{ n: 0 }]);
 	});
 
 	test('is not held up by idle connections or open transactions', async (t) => {
