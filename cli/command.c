@@ -338,6 +338,7 @@ void command_print_overview(FILE *out)
 	      "which\n"
 	      "\"atoll auth login\" writes; ./atoll-data/bootstrap.json, which a server writes at its first "
 	      "start.\n"
+	      "SSL_CERT_FILE may name a file with certificates to trust for https.\n"
 	      "\nExit status: 0 done; 1 the server or a statement said no; 2 wrong use; 3 the server cannot "
 	      "be\n"
 	      "reached; 4 not authenticated.\n\n"

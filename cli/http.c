@@ -210,6 +210,9 @@ static bool fail(struct http *http, CURLcode code, const struct buffer *body,
 	if (code == CURLE_OPERATION_TIMEDOUT && request->timeout_ms > 0)
 		return error_set(err, ERR_TIMEOUT, "no answer within %lld ms",
 				 (long long)request->timeout_ms);
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		return error_set(err, ERR_UNAVAILABLE, "%s; SSL_CERT_FILE may name a certificate to trust",
+				 http->failure[0] ? http->failure : curl_easy_strerror(code));
 	const char *why = http->failure[0] ? http->failure : curl_easy_strerror(code);
 	return error_set(err, ERR_UNAVAILABLE, "%s", why);
 }
