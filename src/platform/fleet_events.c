@@ -1,5 +1,6 @@
 // What the fleet asks of the platform, and what it tells it.
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/trace.h"
@@ -124,6 +125,31 @@ static bool store_event(struct platform *platform, const char *database, const c
 	return store_commit(&txn, err);
 }
 
+// An event that the store would not take, for instance because the disk is full.
+struct lost_event {
+	struct lost_event *next;
+	char database[CRYPT_UUID_TEXT_BYTES];
+	char instance[CRYPT_UUID_TEXT_BYTES];
+	bool failed;
+	struct error why;
+};
+
+static void remember(struct platform *platform, const char *database, const char *instance,
+		     const struct error *why)
+{
+	struct lost_event *event = calloc(1, sizeof(*event));
+	ASSERT(event);
+	snprintf(event->database, sizeof(event->database), "%s", database);
+	snprintf(event->instance, sizeof(event->instance), "%s", instance);
+	event->failed = why != NULL;
+	if (why)
+		event->why = *why;
+	pthread_mutex_lock(&platform->instances_mutex);
+	event->next = platform->lost_events;
+	platform->lost_events = event;
+	pthread_mutex_unlock(&platform->instances_mutex);
+}
+
 static void instance_event(void *context, const char *database, const char *instance, const struct error *why)
 {
 	struct platform *platform = context;
@@ -131,9 +157,9 @@ static void instance_event(void *context, const char *database, const char *inst
 	enum fate fate = FATE_SETTLED;
 	struct error err;
 	if (!store_event(platform, database, instance, why, &fate, &launches, &err)) {
-		// It stays `creating`; the next start hands it to the fleet again.
 		trace_error("instance.event_lost", "database", database, "instance", instance, "error",
 			    err.message, "detail", err.detail);
+		remember(platform, database, instance, why);
 		return;
 	}
 	instances_announce(platform);
@@ -145,6 +171,34 @@ static void instance_event(void *context, const char *database, const char *inst
 	if (fate == FATE_DATABASE_DESTROYED && !fleet_destroy_database(platform->fleet, database, &err))
 		trace_warn("database.files_left", "database", database, "error", err.message, "detail",
 			   err.detail);
+}
+
+static struct lost_event *take_lost(struct platform *platform)
+{
+	pthread_mutex_lock(&platform->instances_mutex);
+	struct lost_event *events = TAKE(platform->lost_events);
+	pthread_mutex_unlock(&platform->instances_mutex);
+	return events;
+}
+
+void fleet_events_retry(struct platform *platform)
+{
+	struct lost_event *next;
+	for (struct lost_event *event = take_lost(platform); event; event = next) {
+		next = event->next;
+		instance_event(platform, event->database, event->instance,
+			       event->failed ? &event->why : NULL);
+		free(event);
+	}
+}
+
+void fleet_events_forget(struct platform *platform)
+{
+	struct lost_event *next;
+	for (struct lost_event *event = take_lost(platform); event; event = next) {
+		next = event->next;
+		free(event);
+	}
 }
 
 void fleet_events_connect(struct platform *platform)

@@ -341,6 +341,7 @@ static bool wait_created(struct platform *platform, const struct organization *o
 			 struct arena *arena, struct found *out, struct error *err)
 {
 	for (bool in_time = true;;) {
+		fleet_events_retry(platform);
 		pthread_mutex_lock(&platform->instances_mutex);
 		uint64_t seen = platform->instance_changes;
 		pthread_mutex_unlock(&platform->instances_mutex);

@@ -20,6 +20,7 @@ enum {
 #undef LOCATION
 };
 
+struct lost_event;
 struct platform {
 	struct engine_database *store;
 	struct fleet *fleet;
@@ -36,8 +37,9 @@ struct platform {
 
 	pthread_mutex_t instances_mutex;
 	pthread_cond_t instances_changed;
-	uint64_t instance_changes; // guarded by instances_mutex; moves whenever a state was committed
-	int waiter_count;          // guarded by instances_mutex
+	uint64_t instance_changes;      // guarded by instances_mutex; moves whenever a state was committed
+	int waiter_count;               // guarded by instances_mutex
+	struct lost_event *lost_events; // guarded by instances_mutex; fleet_events.c
 };
 
 // -- location.c
@@ -65,6 +67,10 @@ void instances_announce(struct platform *platform);
 
 // -- fleet_events.c
 void fleet_events_connect(struct platform *platform);
+/// Stores again what the store would not take before. Whoever waits for an instance asks for it; if nobody does,
+/// the next start settles it.
+void fleet_events_retry(struct platform *platform);
+void fleet_events_forget(struct platform *platform);
 /// Finishes or undoes what was under way when the process ended.
 MUST_USE bool fleet_events_resume(struct platform *platform, struct error *err);
 /// Removes the files of an instance that is `destroying`, then its row.

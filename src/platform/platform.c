@@ -36,6 +36,7 @@ void platform_close(struct platform *platform)
 {
 	if (!platform)
 		return;
+	fleet_events_forget(platform);
 	access_destroy(platform->access);
 	pthread_mutex_destroy(&platform->instances_mutex);
 	pthread_cond_destroy(&platform->instances_changed);

@@ -2,7 +2,10 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
 
+#include "base/clock.h"
 #include "platform/internal.h"
 #include "unit/platform/world.h"
 
@@ -354,6 +357,36 @@ static void what_was_under_way_goes_on_after_a_restart(void **state)
 					      database.uuid, third.instance.uuid)));
 }
 
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+// A full disk must not leave an instance in creation for ever.
+static void a_word_that_the_store_did_not_take_is_stored_later(void **state)
+{
+	struct world *world = *state;
+	struct database database = world_make_database(world, "db");
+	struct instance_created made = world_make_instance(world, &database, "ord", "first");
+	world_must(world, world_wait(world, &database, "first"));
+	set_state(world, made.instance.uuid, "creating");
+	limit_files(1);
+	fleet_create_instance(world->fleet, database.uuid, made.instance.uuid);
+	bool lost = false;
+	for (int64_t deadline_ms = clock_monotonic_ms() + 20000;
+	     !lost && clock_monotonic_ms() < deadline_ms;) {
+		pthread_mutex_lock(&world->platform->instances_mutex);
+		lost = world->platform->lost_events != NULL;
+		pthread_mutex_unlock(&world->platform->instances_mutex);
+	}
+	limit_files(RLIM_INFINITY);
+	assert_true(lost);
+	world_must(world, world_wait(world, &database, "first"));
+}
+
 static void waiting_ends_at_its_deadline(void **state)
 {
 	struct world *world = *state;
@@ -409,6 +442,8 @@ static void every_change_leaves_an_audit_row(void **state)
 
 int main(void)
 {
+	// Files over the limit give an error instead.
+	signal(SIGXFSZ, SIG_IGN);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_first_is_the_primary_and_later_ones_are_replicas,
 						world_setup, world_teardown),
@@ -428,6 +463,8 @@ int main(void)
 						world_teardown),
 		cmocka_unit_test_setup_teardown(what_was_under_way_goes_on_after_a_restart, world_setup,
 						world_teardown),
+		cmocka_unit_test_setup_teardown(a_word_that_the_store_did_not_take_is_stored_later,
+						world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(waiting_ends_at_its_deadline, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(every_change_leaves_an_audit_row, world_setup,
 						world_teardown),
