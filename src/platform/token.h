@@ -26,7 +26,7 @@ MUST_USE bool platform_list_tokens(struct platform *platform, const struct calle
 /// organization  slug or UUID, or NULL
 /// out_secret    the token itself, in the arena: to be shown once
 /// Fails: ERR_INVALID_NAME, ERR_ALREADY_EXISTS "token with name X already exists", ERR_ORG_NOT_FOUND,
-///        ERR_NOT_A_MEMBER (also a restricted token that mints a wider one)
+///        ERR_NOT_A_MEMBER, ERR_INSUFFICIENT_SCOPE (a restricted token that would mint a wider one)
 MUST_USE bool platform_mint_token(struct platform *platform, const struct caller *caller, const char *name,
 				  const char *organization, struct arena *arena, struct token *out,
 				  const char **out_secret, struct error *err);
