@@ -153,7 +153,8 @@ bool lane_acquire(struct engine_database *db, struct connection *holder, int64_t
 	*lane->end = &self;
 	lane->end = &self.next;
 	pthread_mutex_unlock(&lane->mutex);
-	// A shared transaction holds the lane until the flusher ends it.
+	// A shared transaction would hold the lane until the flusher's present sync is over: end it here.
+	group_commit(db);
 	flush_schedule(db);
 	pthread_mutex_lock(&lane->mutex);
 	wait_for_turn(db, &self, deadline_ms);
