@@ -58,11 +58,13 @@ static int run_literal(struct connection *connection, const char *sql)
 bool store_begin(struct engine_database *db, enum store_mode mode, struct store_txn **out, struct error *err)
 {
 	struct connection *connection;
-	if (!pool_take(db, &connection, err))
+	// The lane first: writers that wait must not keep connections from readers. No holder: a transaction of our own is
+	// never sent away.
+	if (mode == STORE_WRITE && !lane_acquire(db, NULL, clock_monotonic_ms() + STORE_WAIT_MS, err))
 		return false;
-	// No holder: a transaction of our own is never sent away.
-	if (mode == STORE_WRITE && !lane_acquire(db, NULL, clock_monotonic_ms() + STORE_WAIT_MS, err)) {
-		pool_give(connection);
+	if (!pool_take(db, &connection, err)) {
+		if (mode == STORE_WRITE)
+			lane_release(db);
 		return false;
 	}
 	bool ok = mode == STORE_READ || !atomic_load(&db->log_behind) || database_catch_up_log(db, err);
