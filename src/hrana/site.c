@@ -193,7 +193,7 @@ static struct hrana_limits limits_of(const struct hrana_limits *given)
 	OTHERWISE(stored_sql_count_max, 50);
 	OTHERWISE(stored_sql_bytes_max, 20000);
 	OTHERWISE(stored_database_bytes_max, (size_t)16 * 1024 * 1024);
-	OTHERWISE(running_count_max, 128);
+	OTHERWISE(running_count_max, 32);
 	OTHERWISE(waiting_count_max, 1024);
 #undef OTHERWISE
 	return limits;
@@ -230,6 +230,11 @@ bool hrana_open(const struct hrana_options *options, struct hrana **out, struct 
 	hrana->streams = streams_create(&streams);
 	*out = hrana;
 	return true;
+}
+
+void hrana_interrupt(struct hrana *hrana)
+{
+	streams_interrupt(hrana->streams);
 }
 
 void hrana_close(struct hrana *hrana)
