@@ -164,7 +164,7 @@ bool call_has_client(struct call *call, struct error *err)
 	bool looks = ++call->steps % STEPS_BETWEEN_LOOKS == 0;
 	if (!stream_is_abandoned(call->stream) && !(looks && net_request_is_abandoned(call->request)))
 		return true;
-	return error_set(err, ERR_SHUTDOWN, "the client closed the connection");
+	return error_set(err, ERR_SHUTDOWN, "the client closed the connection, or the server is stopping");
 }
 
 void call_restart_reply(struct call *call)

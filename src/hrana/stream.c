@@ -68,8 +68,9 @@ struct streams {
 	struct link remembered;
 	int remembered_count;
 	struct task tick;
-	bool ticking; // the task is scheduled or runs
-	bool working; // it runs
+	bool ticking;  // the task is scheduled or runs
+	bool working;  // it runs
+	bool stopping; // nothing may run any more
 	bool closed;
 	pthread_cond_t rests; // working became false
 };
@@ -257,14 +258,20 @@ static bool expire_one_locked(struct streams *streams, int64_t now_ms, struct fl
 	return true;
 }
 
+static void interrupt_locked(struct stream *stream)
+{
+	atomic_store(&stream->abandoned, true);
+	if (stream->session)
+		fleet_session_interrupt(stream->session);
+}
+
 static void interrupt_abandoned_locked(struct streams *streams)
 {
 	for (struct link *at = streams->busy.next; at != &streams->busy; at = at->next) {
 		struct stream *stream = stream_of_link(at);
-		if (!stream->session || !stream->request || !net_request_is_abandoned(stream->request))
-			continue;
-		atomic_store(&stream->abandoned, true);
-		fleet_session_interrupt(stream->session);
+		// Again and again: an interrupt between two statements hits none.
+		if (streams->stopping || (stream->request && net_request_is_abandoned(stream->request)))
+			interrupt_locked(stream);
 	}
 }
 
@@ -351,6 +358,15 @@ struct streams *streams_create(const struct streams_options *options)
 	list_init(&streams->remembered);
 	streams->tick.run = tick;
 	return streams;
+}
+
+void streams_interrupt(struct streams *streams)
+{
+	pthread_mutex_lock(&streams->mutex);
+	streams->stopping = true;
+	for (struct link *at = streams->busy.next; at != &streams->busy; at = at->next)
+		interrupt_locked(stream_of_link(at));
+	pthread_mutex_unlock(&streams->mutex);
 }
 
 void streams_close(struct streams *streams)
@@ -448,7 +464,10 @@ static bool open_session(struct streams *streams, const struct access_grant *gra
 	pthread_mutex_lock(&streams->mutex);
 	stream->session = session;
 	stream->wrote = false;
+	bool stopping = streams->stopping;
 	pthread_mutex_unlock(&streams->mutex);
+	if (stopping)
+		return error_set(err, ERR_SHUTDOWN, "the server is stopping");
 	return stream->frame_no == 0 || fleet_session_wait_for(session, stream->frame_no, err);
 }
 

@@ -41,6 +41,8 @@ struct streams_options {
 };
 
 struct streams *streams_create(const struct streams_options *options);
+/// Interrupts what runs and refuses new sessions with ERR_SHUTDOWN.
+void streams_interrupt(struct streams *streams);
 /// Closes every stream. The memory goes when the last timer has run, at workers_stop at the latest.
 void streams_close(struct streams *streams);
 
@@ -63,7 +65,8 @@ struct fleet_session *stream_session(const struct stream *stream);
 
 /// Says that the session holds a last_insert_rowid() or changes() that its client may ask for.
 void stream_wrote(struct stream *stream);
-/// True once the timer found that the request's client has gone, and interrupted its statement.
+/// True once the request's client was found gone, or the server is stopping: its statement was interrupted, and the
+/// stream must end with the request.
 bool stream_is_abandoned(const struct stream *stream);
 
 /// The baton of a fresh stream that holds nothing and therefore needs no entry here.

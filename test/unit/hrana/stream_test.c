@@ -339,6 +339,25 @@ static void thousands_of_streams_find_their_place(void **state)
 	streams_close(streams);
 }
 
+static void nothing_runs_after_an_interrupt(void **state)
+{
+	struct streams *streams = make(10, 8, 60000);
+	struct error err;
+	struct named idle = leave(streams, "SELECT 1", false);
+	struct stream *busy = open_new(streams);
+	streams_interrupt(streams);
+	assert_true(stream_is_abandoned(busy));
+	struct statement endless = {.sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+					   "SELECT count(*) FROM n"};
+	endless.sql_size = strlen(endless.sql);
+	struct statement_result result;
+	assert_false(fleet_session_execute(stream_session(busy), &endless, NULL, &result, &err));
+	stream_close(streams, busy);
+	assert_int_equal(code_of(streams, &idle.baton), ERR_SHUTDOWN);
+	assert_int_equal(code_of(streams, NULL), ERR_SHUTDOWN);
+	streams_close(streams);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +369,7 @@ int main(void)
 		cmocka_unit_test(a_new_table_knows_the_old_batons),
 		cmocka_unit_test(stored_texts_are_bounded),
 		cmocka_unit_test(thousands_of_streams_find_their_place),
+		cmocka_unit_test(nothing_runs_after_an_interrupt),
 	};
 	return cmocka_run_group_tests(tests, start_fleet, stop_fleet);
 }
