@@ -326,6 +326,41 @@ describe('readers', () => {
 	});
 });
 
+describe('checkpoints', () => {
+	test('do not hold up writers, neither in one request nor in several', async (t) => {
+		// Nobody here waits for long unless the server itself stands in the way.
+		const server = await startServer({ args: ['--write-wait', '1500ms'] });
+		t.after(() => server.stop());
+		const db = await server.createDatabase('checked', ['ord', 'nrt']);
+		const labels = db.instances.map(({ label }) => label);
+		await do_all(server, labels[0], ['CREATE TABLE t (who INTEGER, n INTEGER)', 'CREATE TABLE bulk (n INTEGER, b BLOB)']);
+		let count = 0;
+		const kinds = [
+			(label, who, n) => do_all(server, label, [`INSERT INTO t VALUES (${who}, ${n})`]),
+			(label, who, n) => do_all(server, label, ['BEGIN IMMEDIATE', `INSERT INTO t VALUES (${who}, ${n})`, 'COMMIT']),
+			async (label, who, n) => {
+				let baton = null;
+				for (const sql of ['BEGIN IMMEDIATE', `INSERT INTO t VALUES (${who}, ${n})`, 'COMMIT']) {
+					const answer = await server.sql(label, sql, { keep: true, baton });
+					assert.equal(answer.json.results?.[0].type, 'ok', answer.text);
+					baton = answer.json.baton;
+				}
+			},
+		];
+		for (let round = 0; round < 3; round++) {
+			// 3900 pages at once, so that the writers meet what happens when a write-ahead log gets long.
+			await do_all(server, labels[0], [FILL('bulk', 3900, 4000), 'DELETE FROM bulk']);
+			await Promise.all(
+				Array.from({ length: 16 }, async (_, who) => {
+					for (let n = 0; n < 24; n++, count++) await kinds[(who + n) % 3](labels[(who >> 1) % 2], who, n);
+				}),
+			);
+		}
+		await equal_everywhere(server, db);
+		assert.deepEqual(await server.rows(labels[1], 'SELECT count(*) AS n FROM t'), [{ n: count }]);
+	});
+});
+
 describe('simulated distance', () => {
 	test('is felt by replication and forwarding, and breaks no promise', async (t) => {
 		const LATENCY_MS = 150;
