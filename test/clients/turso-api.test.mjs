@@ -128,6 +128,32 @@ describe('@tursodatabase/api databases', () => {
 	});
 });
 
+describe('@tursodatabase/api groups and versions', () => {
+	test('databases stand alone, in the newest version', async () => {
+		assert.deepEqual(await turso.groups.list(), []);
+		await fails(turso.groups.get('default'), 404, /group not found/);
+		await turso.databases.create('versioned');
+		assert.deepEqual(await turso.databases.updateVersion('versioned'), {});
+		await fails(turso.databases.updateVersion('unknown'), 404, /could not find database/);
+		assert.deepEqual(await turso.databases.list({ group: 'default' }), []);
+	});
+
+	test('an organization is found by its id, below /v3 too', async () => {
+		const answer = await server.api('GET', '/v2/organizations');
+		const { id } = answer.json.organizations.find(({ slug }) => slug === server.organization);
+		assert.match(id, uuid);
+		const by_id = connect({ org: undefined, orgId: id });
+		const names = async (client) => (await client.databases.list()).map(({ name }) => name);
+		assert.deepEqual(await names(by_id), await names(turso));
+		const third = connect({ org: undefined, orgId: id, baseUrl: `${server.url}/v3/` });
+		const made = await third.databases.create('by-id');
+		assert.equal((await third.databases.get(made.id)).name, 'by-id');
+		const { jwt } = await third.databases.createToken(made.id);
+		assert.ok(jwt.split('.').length === 3);
+		assert.deepEqual(await third.databases.delete(made.id), { database: 'by-id' });
+	});
+});
+
 describe('@tursodatabase/api locations, organizations, tokens', () => {
 	test('list locations', async () => {
 		const locations = await turso.locations.list();
