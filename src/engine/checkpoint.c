@@ -1,4 +1,5 @@
-// Only the database's own flusher checkpoints. The order is the proof: the history is sealed and synced
+// A checkpoint is a task of its own that waits for the lane: the flusher starts it and never waits, since the lane's
+// holder may be waiting for the flusher. The order is the proof: the history is sealed and synced
 // before SQLite may move pages, since a fully moved WAL is reset by the next writer, and what stood in it is
 // then only in the history. SQLite itself syncs the WAL before it moves pages (synchronous=NORMAL), so
 // nothing moves that is not durable.
@@ -7,7 +8,7 @@
 #include "base/trace.h"
 #include "engine/internal.h"
 
-enum { CHECKPOINT_FRAMES = 4096, LANE_WAIT_MS = 2000 };
+enum { CHECKPOINT_FRAMES = 4096, LANE_WAIT_MS = 10000 };
 
 static bool seal(struct engine_database *db, struct error *err)
 {
@@ -45,28 +46,50 @@ static void run_and_report(struct engine_database *db)
 	if (!run_checkpoint(db, SQLITE_CHECKPOINT_PASSIVE, &err))
 		trace_warn("database.checkpoint_failed", "path", db->path, "error", err.message, "detail",
 			   err.detail);
-	db->checkpoint_frames = capture_wal_frames(db->capture);
+	atomic_store(&db->checkpoint_frames, capture_wal_frames(db->capture));
+}
+
+// A WAL that readers keep from being reset grows; it is tried again only after another stretch of frames.
+static bool is_due(struct engine_database *db)
+{
+	uint32_t frames = capture_wal_frames(db->capture);
+	if (frames < atomic_load(&db->checkpoint_frames))
+		atomic_store(&db->checkpoint_frames, 0);
+	return frames >= atomic_load(&db->checkpoint_frames) + CHECKPOINT_FRAMES &&
+	       !atomic_load(&db->discarded);
+}
+
+static void checkpoint_run(struct task *task)
+{
+	struct engine_database *db = CONTAINER_OF(task, struct engine_database, flush.checkpoint_task);
+	struct error ignored; // closing, or no turn yet: the flusher asks again
+	if (lane_acquire(db, NULL, clock_monotonic_ms() + LANE_WAIT_MS, &ignored)) {
+		if (is_due(db))
+			run_and_report(db);
+		lane_release(db);
+	}
+	pthread_mutex_lock(&db->flush.mutex);
+	db->flush.checkpointing = false;
+	pthread_cond_broadcast(&db->flush.moved);
+	pthread_mutex_unlock(&db->flush.mutex);
 }
 
 void checkpoint_if_due(struct engine_database *db)
 {
-	// A WAL that readers keep from being reset grows; it is tried again only after another stretch of
-	// frames.
-	uint32_t frames = capture_wal_frames(db->capture);
-	if (frames < db->checkpoint_frames)
-		db->checkpoint_frames = 0;
-	if (frames < db->checkpoint_frames + CHECKPOINT_FRAMES || atomic_load(&db->discarded))
+	if (!is_due(db))
 		return;
-	struct error err;
 	if (db->role == ENGINE_REPLICA) {
 		run_and_report(db);
 		return;
 	}
-	group_commit(db);
-	if (!lane_acquire(db, NULL, clock_monotonic_ms() + LANE_WAIT_MS, &err))
-		return;
-	run_and_report(db);
-	lane_release(db);
+	// What the kernel dropped from the WAL after a failed sync must not get into the file.
+	pthread_mutex_lock(&db->flush.mutex);
+	bool start = !db->flush.checkpointing && !db->flush.closing && !db->flush.failed;
+	db->flush.checkpointing = db->flush.checkpointing || start;
+	pthread_mutex_unlock(&db->flush.mutex);
+	db->flush.checkpoint_task.run = checkpoint_run;
+	if (start)
+		workers_run_urgent(db->workers, &db->flush.checkpoint_task);
 }
 
 bool checkpoint_all(struct engine_database *db, struct error *err)

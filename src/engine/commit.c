@@ -53,6 +53,7 @@ static bool publish(struct engine_database *db, struct error *err)
 		// The commit stands in the file, though nobody is told so; the WAL still has it for the
 		// history.
 		atomic_store(&db->log_behind, true);
+		flush_unlogged(db);
 		error_context(err, "the write is not acknowledged: the database's history cannot be written");
 	}
 	flush_schedule(db);

@@ -232,7 +232,7 @@ static const struct value *find_named(const struct statement *statement, const c
 	return loose;
 }
 
-bool connection_bind(struct cached_statement *cached, const struct statement *statement, struct error *err)
+static bool bind_all(struct cached_statement *cached, const struct statement *statement, struct error *err)
 {
 	if (statement->arg_count > 0 && statement->named_arg_count > 0)
 		return error_set(err, ERR_ARGS_BOTH,
@@ -271,6 +271,14 @@ bool connection_bind(struct cached_statement *cached, const struct statement *st
 			return policy_sqlite_error(sqlite3_db_handle(cached->stmt), rc, err);
 	}
 	return true;
+}
+
+bool connection_bind(struct cached_statement *cached, const struct statement *statement, struct error *err)
+{
+	if (bind_all(cached, statement, err))
+		return true;
+	sqlite3_clear_bindings(cached->stmt); // they point into the client's request
+	return false;
 }
 
 static struct value column_value(sqlite3_stmt *stmt, int at)

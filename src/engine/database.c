@@ -82,6 +82,15 @@ static bool append_recovered(void *context, struct log_txn *txn, struct error *e
 	return log_append(db->log, txn, err);
 }
 
+// The new history begins behind what the WAL holds, and must say so: else the next start would take those
+// transactions for new ones.
+static bool restart_log(struct engine_database *db, const struct wal_summary *wal, struct error *err)
+{
+	if (!log_restart(db->log, log_appended(db->log) + 1, err))
+		return false;
+	return !wal->valid || (log_seal(db->log, wal->committed, err) && log_sync(db->log, err));
+}
+
 bool database_catch_up_log(struct engine_database *db, struct error *err)
 {
 	struct wal_summary wal;
@@ -98,7 +107,7 @@ bool database_catch_up_log(struct engine_database *db, struct error *err)
 	else if (sealed)
 		ok = !wal.valid || wal_read(db->wal_path, 0, append_recovered, db, err);
 	else
-		ok = log_restart(db->log, log_appended(db->log) + 1, err);
+		ok = restart_log(db, &wal, err);
 	if (!ok)
 		return error_context(err, "complete the history from the write-ahead log");
 	if (!same_life && !sealed)

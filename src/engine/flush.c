@@ -42,15 +42,22 @@ static struct quick_wait *split_settled_locked(struct flush *flush, uint64_t dur
 	return settled;
 }
 
-static bool sync_wal(struct engine_database *db, uint64_t target)
+static bool sync_wal(struct engine_database *db)
 {
-	if (target <= atomic_load(&db->durable))
-		return true;
 	struct error err;
 	if (disk_sync(db->flush.wal_fd, &err))
 		return true;
 	trace_error("database.sync_failed", "path", db->path, "detail", err.detail);
 	return false;
+}
+
+void flush_unlogged(struct engine_database *db)
+{
+	if (sync_wal(db))
+		return;
+	pthread_mutex_lock(&db->flush.mutex);
+	db->flush.failed = true;
+	pthread_mutex_unlock(&db->flush.mutex);
 }
 
 // Commits that the history could not take when they were made, for instance on a full disk.
@@ -71,7 +78,7 @@ static void flush_round(struct engine_database *db)
 	group_commit(db);
 	catch_up_if_behind(db);
 	uint64_t target = atomic_load(&db->committed);
-	bool synced = sync_wal(db, target);
+	bool synced = target <= atomic_load(&db->durable) || sync_wal(db);
 	pthread_mutex_lock(&flush->mutex);
 	// After a failed sync the kernel may have dropped the pages: a second try would succeed and lie.
 	flush->failed = flush->failed || !synced;
@@ -117,8 +124,8 @@ static void flush_run(struct task *task)
 	struct engine_database *db = CONTAINER_OF(task, struct engine_database, flush.task);
 	enum after_round next;
 	do {
-		checkpoint_if_due(db);
 		flush_round(db);
+		checkpoint_if_due(db);
 		next = after_round(db);
 	} while (next == FLUSH_AGAIN);
 	if (next == FLUSH_LATER)
@@ -129,9 +136,12 @@ void flush_drain(struct engine_database *db)
 {
 	pthread_mutex_lock(&db->flush.mutex);
 	db->flush.closing = true;
-	while (db->flush.scheduled)
+	while (db->flush.scheduled || db->flush.checkpointing)
 		clock_cond_wait(&db->flush.moved, &db->flush.mutex, INT64_MAX);
+	struct quick_wait *waits = TAKE(db->flush.waits);
 	pthread_mutex_unlock(&db->flush.mutex);
+	// Those whose commit the history never took.
+	release_waits(waits, true);
 }
 
 void flush_init(struct engine_database *db)

@@ -51,9 +51,11 @@ struct flush {
 	// guarded by mutex
 	struct quick_wait *waits;
 	bool scheduled;
-	bool failed;  // an fdatasync failed: nothing is accepted any more
-	bool closing; // do not wait for a better time
+	bool failed;        // an fdatasync failed: nothing is accepted any more
+	bool closing;       // do not wait for a better time
+	bool checkpointing; // the checkpoint's task is queued or runs
 	struct task task;
+	struct task checkpoint_task;
 	int wal_fd;
 };
 
@@ -95,8 +97,8 @@ struct engine_database {
 	_Atomic(bool) log_behind;       // a commit could not be appended: catch up from the WAL first
 
 	_Atomic(bool) discarded;
-	uint32_t checkpoint_frames; // WAL frames when the last checkpoint ended; the flusher's (replica:
-				    // applier's) own
+	_Atomic(uint32_t) checkpoint_frames; // WAL frames when the last checkpoint ended
+					     // applier's) own
 
 	// replica only, of the applier
 	struct replica_state *replica;
@@ -142,13 +144,16 @@ void flush_drain(struct engine_database *db);
 /// Registers a wait, or returns false when frame_no is durable already.
 bool flush_wait_for(struct engine_database *db, struct quick_wait *wait, uint64_t frame_no);
 bool flush_has_failed(struct engine_database *db);
+/// At once, for a commit that the history could not take: it has no frame_no that readers could wait for.
+void flush_unlogged(struct engine_database *db);
 
 // -- quick.c
 /// Commits the shared transaction, if one is open. Its members then wait for durability.
 void group_commit(struct engine_database *db);
 
 // -- checkpoint.c
-/// If the WAL is long: in the lane, seals the history and moves the WAL's pages into the file.
+/// If the WAL is long: seals the history and moves the WAL's pages into the file. A primary does so in a task of its own,
+/// in the lane; a replica at once (by its applier).
 void checkpoint_if_due(struct engine_database *db);
 /// At close: all of it, and an empty WAL.
 MUST_USE bool checkpoint_all(struct engine_database *db, struct error *err);

@@ -33,6 +33,8 @@ static void skip_blank(struct tokens *t)
 	while (t->at < t->end) {
 		if (isspace((unsigned char)*t->at)) {
 			t->at++;
+		} else if (t->end - t->at >= 3 && memcmp(t->at, "\xEF\xBB\xBF", 3) == 0) {
+			t->at += 3; // SQLite takes a byte order mark for a blank
 		} else if (t->at + 1 < t->end && t->at[0] == '-' && t->at[1] == '-') {
 			const char *line = memchr(t->at, '\n', (size_t)(t->end - t->at));
 			t->at = line ? line + 1 : t->end;
@@ -300,6 +302,21 @@ static void classify_with(struct tokens *t, struct policy_statement *out)
 	}
 }
 
+// SQLite obeys a pragma that it is only asked to explain.
+static void skip_explain_of_pragma(struct tokens *t)
+{
+	if (!token_is(t, "explain"))
+		return;
+	struct tokens ahead = *t;
+	next_token(&ahead);
+	if (token_is(&ahead, "query")) {
+		next_token(&ahead);
+		next_token(&ahead);
+	}
+	if (token_is(&ahead, "pragma"))
+		*t = ahead;
+}
+
 bool policy_classify(const char *sql, size_t size, struct policy_statement *out, struct error *err)
 {
 	static const struct {
@@ -322,6 +339,7 @@ bool policy_classify(const char *sql, size_t size, struct policy_statement *out,
 		;
 	if (kind == TOKEN_END)
 		return error_set(err, ERR_SQL_NO_STATEMENT, "SQL string does not contain any statement");
+	skip_explain_of_pragma(&t);
 	if (token_is(&t, "pragma"))
 		return classify_pragma(&t, sql, size, out, err);
 	if (token_is(&t, "begin")) {

@@ -23,8 +23,10 @@ int sqlite_core_append(sqlite3 *db, const uint32_t *page_nos, const char *pages,
 			list[i].flags = PGHDR_DIRTY;
 			list[i].pDirty = i + 1 < count ? &list[i + 1] : 0;
 		}
+		// With the flags of an ordinary commit: the header of a WAL that begins anew is synced before frames
+		// follow it, or a power loss could leave old frames where new ones were counted on.
 		rc = sqlite3WalFrames(pager->pWal, (int)pager->pageSize, list, size_after, size_after != 0,
-				      0);
+				      pager->walSyncFlags);
 	}
 	sqlite3_free(list);
 	sqlite3BtreeLeave(btree);

@@ -157,7 +157,8 @@ static bool execute_locked(struct engine_stream *stream, const struct statement 
 	if (policy.kind == STATEMENT_BEGIN || policy.kind == STATEMENT_COMMIT ||
 	    policy.kind == STATEMENT_ROLLBACK)
 		locks = policy.is_immediate;
-	if (locks && !enter_lane(connection, err)) {
+	// On a replica the lane's things (the capture above all) are the applier's; SQLite itself refuses the write.
+	if (locks && db->role == ENGINE_PRIMARY && !enter_lane(connection, err)) {
 		sqlite3_reset(cached->stmt);
 		sqlite3_clear_bindings(cached->stmt);
 		return false;

@@ -155,8 +155,13 @@ static bool scan_newest(struct log *log, struct wal_position limit, struct error
 		log->wal = record.txn.wal;
 		log->sealed = record.kind == RECORD_SEAL;
 	}
-	if (file_size > log->end && ftruncate(log->fd, (off_t)log->end) != 0)
-		return error_set(err, ERR_IO, "cannot cut a log segment");
+	if (file_size > log->end) {
+		if (ftruncate(log->fd, (off_t)log->end) != 0)
+			return error_set(err, ERR_IO, "cannot cut a log segment");
+		// What was cut continues the chain: were it to come back, it would stand for what is appended next.
+		if (!log_sync(log, err))
+			return false;
+	}
 	log->segments[log->segment_count - 1].size_bytes = log->end;
 	atomic_store(&log->appended, appended);
 	return true;
@@ -408,7 +413,7 @@ bool log_cut(struct log *log, struct wal_position limit, struct error *err)
 		if (!read_header(log->fd, &header, &chain, err))
 			return false;
 		if (!is_beyond(header.wal, limit) || log->segment_count == 1)
-			return scan_newest(log, limit, err);
+			return scan_newest(log, limit, err) && disk_sync_folder(log->folder, err);
 		pthread_mutex_lock(&log->mutex);
 		drop_segment_file(log, log->segments[--log->segment_count].base_frame_no);
 		pthread_mutex_unlock(&log->mutex);
