@@ -1,6 +1,7 @@
 // Every limit of the data plane: what exceeds it is refused with the code of the protocol and the name of the
 // setting, and nobody else feels it.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { rows_of, sleep, startServer, until } from '../lib/server.mjs';
 
@@ -289,6 +290,29 @@ test('a writer waits no longer than write-wait', async (t) => {
 	assert.equal(done.json.results[0].type, 'ok');
 	await server.rows(db.label, 'INSERT INTO t VALUES (3)');
 	assert.deepEqual(await server.rows(db.instances[0].label, 'SELECT v FROM t'), [{ v: 1 }, { v: 3 }]);
+});
+
+test('a client that hangs up frees what it held', async (t) => {
+	const server = await startServer({ args: ['--write-wait', '5s', '--statement-timeout', '10m', '--transaction-timeout', '10m'] });
+	t.after(() => server.stop());
+	const db = await server.createDatabase('left', ['ord', 'nrt']);
+	await server.rows(db.label, 'CREATE TABLE t (v)');
+	for (const { label } of db.instances)
+		for (const slow of [`INSERT INTO t ${SLOW}`, SLOW]) {
+			const requests = ['BEGIN IMMEDIATE', "INSERT INTO t VALUES ('left')", slow].map((sql) => ({ type: 'execute', stmt: { sql } }));
+			const call = http.request(`${server.url}/db/${label}/v2/pipeline`, {
+				method: 'POST',
+				headers: { authorization: `Bearer ${db.jwt}` },
+			});
+			const closed = new Promise((resolve) => call.on('close', resolve));
+			call.on('error', () => {}); // our own hanging up
+			call.end(JSON.stringify({ requests }));
+			await sleep(200); // so that it runs
+			call.destroy();
+			await closed;
+			await server.rows(db.label, "INSERT INTO t VALUES ('next')");
+		}
+	assert.deepEqual(await server.rows(db.instances[0].label, 'SELECT v, count(*) AS n FROM t GROUP BY v'), [{ v: 'next', n: 4 }]);
 });
 
 test('a reader waits for a connection, and is told the limit', async (t) => {
