@@ -152,15 +152,19 @@ void fleet_release(struct fleet_instance *instance)
 	database_release(database);
 }
 
+static void poke_replica_locked(struct fleet_instance *instance)
+{
+	if (!instance->spec.primary)
+		follow_poke_locked(instance);
+}
+
 // The primary's flusher made frames durable.
 static void on_durable(void *context)
 {
 	struct fleet_database *database = context;
 	pthread_mutex_lock(&database->mutex);
-	for (size_t i = 0; i < database->instance_count; i++) {
-		if (!database->instances[i]->spec.primary)
-			follow_poke_locked(database->instances[i]);
-	}
+	for (size_t i = 0; i < database->instance_count; i++)
+		poke_replica_locked(database->instances[i]);
 	pthread_mutex_unlock(&database->mutex);
 }
 
@@ -245,8 +249,11 @@ static struct fleet_instance *install_locked(struct fleet_database *database, st
 		database->instances = grown;
 		database->instances[database->instance_count++] = instance;
 	}
-	if (!instance->spec.primary)
-		follow_poke_locked(instance);
+	for (size_t i = 0; i < database->instance_count; i++) {
+		struct fleet_instance *other = database->instances[i];
+		if (other == instance || instance->spec.primary)
+			poke_replica_locked(other);
+	}
 	return old;
 }
 
@@ -302,7 +309,9 @@ static bool open_locked(struct fleet_database *database, struct error *err)
 	struct fleet_instance_spec *specs = NULL;
 	size_t count = 0;
 	if (!callbacks->describe(callbacks->context, database->uuid, &specs, &count, err)) {
-		if (err->code == ERR_DATABASE_NOT_FOUND)
+		// Whoever holds this entry and comes after us must not open what is no longer in the table.
+		database->destroyed = err->code == ERR_DATABASE_NOT_FOUND;
+		if (database->destroyed)
 			err->code = ERR_NAMESPACE_NOT_FOUND;
 		return false;
 	}
@@ -329,11 +338,12 @@ bool fleet_acquire(struct fleet *fleet, const char *uuid, const char *instance, 
 	struct fleet_database *database = hold_database(fleet, uuid);
 	pthread_mutex_lock(&database->mutex);
 	bool opened = open_locked(database, err);
+	bool destroyed = database->destroyed;
 	struct fleet_instance *picked = opened ? pick_locked(database, instance) : NULL;
 	if (picked)
 		instance_hold(picked);
 	pthread_mutex_unlock(&database->mutex);
-	if (!opened)
+	if (destroyed)
 		forget_database(database);
 	database_release(database);
 	if (!opened)

@@ -102,8 +102,15 @@ static void follow_run(struct task *task)
 	struct fleet_instance *replica = CONTAINER_OF(task, struct fleet_instance, follower.task);
 	struct fleet *fleet = replica->database->fleet;
 	int64_t due = 0;
-	enum step step = STEP_END;
+	enum step step = STEP_IDLE;
 	struct fleet_instance *primary = instance_hold_primary(replica);
+	// Without a primary it rests until one is installed. What it read belongs to the one before.
+	while (!primary) {
+		close_cursor(replica);
+		if (rest(replica))
+			break;
+		primary = instance_hold_primary(replica);
+	}
 	while (primary) {
 		step = apply_next(replica, primary, &due);
 		if (step == STEP_AGAIN || (step == STEP_IDLE && !rest(replica)))

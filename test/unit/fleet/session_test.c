@@ -599,6 +599,166 @@ static void destroying_ends_sessions(void **state)
 	fleet_session_close(s);
 }
 
+static void *write_large(void *argument)
+{
+	struct fleet_session *p = session_on(argument, primary_id);
+	for (int i = 0; i < 100; i++)
+		must(p, "UPDATE t SET body = randomblob(1500000)");
+	fleet_session_close(p);
+	return NULL;
+}
+
+static void *be_refused(void *argument)
+{
+	struct fleet_session *r = session_on(argument, replica_id);
+	for (int i = 0; i < 1500; i++) {
+		must(r, "BEGIN TRANSACTION READONLY");
+		expect_error(r, "INSERT INTO t VALUES (2, 'no')", ERR_SQLITE);
+		must(r, "ROLLBACK");
+	}
+	fleet_session_close(r);
+	return NULL;
+}
+
+// The applier alone writes on a replica; a client that tries must not come near what it works on.
+static void refused_writes_do_not_disturb_a_replica(void **state)
+{
+	enum { CLIENTS = 3 };
+	struct world *world = *state;
+	struct fleet_session *p = session_on(world, primary_id);
+	must(p, "CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB)");
+	must(p, "INSERT INTO t VALUES (1, '')");
+	add_replica(world);
+	pthread_t writer;
+	pthread_t clients[CLIENTS];
+	pthread_create(&writer, NULL, write_large, world);
+	for (int i = 0; i < CLIENTS; i++)
+		pthread_create(&clients[i], NULL, be_refused, world);
+	pthread_join(writer, NULL);
+	for (int i = 0; i < CLIENTS; i++)
+		pthread_join(clients[i], NULL);
+	struct fleet_session *r = session_on(world, replica_id);
+	must(r, "INSERT INTO t VALUES (3, 'three')");
+	expect(r, "SELECT count(*) FROM t", "2|;");
+	expect(r, "PRAGMA integrity_check", "ok|;");
+	fleet_session_close(p);
+	fleet_session_close(r);
+}
+
+static void explained_pragmas_belong_to_their_stream(void **state)
+{
+	static const char *const texts[] = {"EXPLAIN PRAGMA foreign_keys=ON",
+					    "\xEF\xBB\xBFPRAGMA foreign_keys=ON"};
+	for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+		struct fleet_session *s = session_on(*state, "");
+		must(s, texts[i]);
+		fleet_session_close(s);
+		s = session_on(*state, "");
+		expect(s, "PRAGMA foreign_keys", "0|;");
+		fleet_session_close(s);
+	}
+}
+
+static void copy_file(struct world *world, const char *from, const char *to)
+{
+	char path[300];
+	struct error err;
+	OWNED(buffer) struct buffer bytes = {0};
+	snprintf(path, sizeof(path), "%s/databases/%s/%s", world->folder, database_id, from);
+	read_file(path, &bytes);
+	snprintf(path, sizeof(path), "%s/databases/%s/%s", world->folder, database_id, to);
+	assert_true(disk_write_file(path, bytes.data, bytes.size, &err));
+}
+
+static void reopen(struct world *world)
+{
+	fleet_close(world->fleet);
+	workers_stop(world->workers);
+	open_fleet(world);
+}
+
+static uint64_t frame_no_of(struct world *world, const char *instance)
+{
+	struct fleet_status status;
+	struct error err;
+	assert_true(fleet_instance_status(world->fleet, database_id, instance, &status, &err));
+	return status.frame_no;
+}
+
+// A history that does not lead to the WAL begins anew, behind all that the WAL holds: the next start finds nothing new
+// in it.
+static void a_restarted_history_does_not_repeat_the_wal(void **state)
+{
+	static const char segment[] = "log/00000000000000000000.log";
+	struct world *world = *state;
+	char data[100];
+	char wal[100];
+	snprintf(data, sizeof(data), "%s/data.db", primary_id);
+	snprintf(wal, sizeof(wal), "%s/data.db-wal", primary_id);
+	struct fleet_session *p = session_on(world, primary_id);
+	must(p, "CREATE TABLE t(id INTEGER PRIMARY KEY)");
+	copy_file(world, segment, "log-of-another-life");
+	fleet_session_close(p);
+	reopen(world);
+	p = session_on(world, primary_id);
+	must(p, "INSERT INTO t VALUES (1)");
+	must(p, "INSERT INTO t VALUES (2)");
+	copy_file(world, data, "data");
+	copy_file(world, wal, "wal");
+	fleet_session_close(p);
+	fleet_close(world->fleet);
+	workers_stop(world->workers);
+	copy_file(world, "data", data);
+	copy_file(world, "wal", wal);
+	copy_file(world, "log-of-another-life", segment);
+	open_fleet(world);
+	uint64_t frame_no = frame_no_of(world, primary_id);
+	reopen(world);
+	assert_int_equal(frame_no_of(world, primary_id), frame_no);
+	p = session_on(world, primary_id);
+	expect(p, "SELECT id FROM t", "1|;2|;");
+	must(p, "INSERT INTO t VALUES (3)");
+	add_replica(world);
+	struct fleet_session *r = session_on(world, replica_id);
+	expect(r, "SELECT count(*) FROM t", "3|;");
+	fleet_session_close(p);
+	fleet_session_close(r);
+}
+
+static void move_primary(struct world *world, const char *from, const char *to)
+{
+	char old_path[300];
+	char new_path[300];
+	snprintf(old_path, sizeof(old_path), "%s/databases/%s/%s/%s", world->folder, database_id, primary_id,
+		 from);
+	snprintf(new_path, sizeof(new_path), "%s/databases/%s/%s/%s", world->folder, database_id, primary_id,
+		 to);
+	assert_int_equal(rename(old_path, new_path), 0);
+}
+
+static void a_replica_follows_a_primary_that_opens_later(void **state)
+{
+	struct world *world = *state;
+	struct fleet_session *r = session_on(world, primary_id);
+	must(r, "CREATE TABLE t(id INTEGER)");
+	must(r, "INSERT INTO t VALUES (1)");
+	add_replica(world);
+	fleet_session_close(r);
+	fleet_close(world->fleet);
+	workers_stop(world->workers);
+	move_primary(world, "data.db", "away");
+	open_fleet(world);
+	r = session_on(world, replica_id);
+	expect(r, "SELECT id FROM t", "1|;");
+	expect_error(r, "INSERT INTO t VALUES (2)", ERR_UNAVAILABLE);
+	move_primary(world, "away", "data.db");
+	fleet_create_instance(world->fleet, database_id, primary_id);
+	wait_ready(world, 3);
+	must(r, "INSERT INTO t VALUES (2)");
+	expect(r, "SELECT count(*) FROM t", "2|;");
+	fleet_session_close(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -615,6 +775,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pragmas_belong_to_their_stream, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_vacuum_is_part_of_the_history, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_statement_of_a_program_hears_of_the_theft, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(refused_writes_do_not_disturb_a_replica, setup, teardown),
+		cmocka_unit_test_setup_teardown(explained_pragmas_belong_to_their_stream, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_restarted_history_does_not_repeat_the_wal, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_replica_follows_a_primary_that_opens_later, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(destroying_ends_sessions, setup, teardown),
 	};
