@@ -24,7 +24,7 @@ const EVERYBODY = {
 	interactive: 6,
 	churn: 14,
 	reshape: 1,
-	vacuum: 0.5,
+	vacuum: 0.2,
 };
 const HEAVY = { fill: 9, vacuum: 1 };
 
@@ -256,7 +256,7 @@ class Workload {
 		this.stopped = false;
 		const everybody = [
 			...Array.from({ length: writer_count }, (_, key) => this.write(key, EVERYBODY)),
-			...(random.fraction() < 0.5 ? [this.write(-1, HEAVY)] : []),
+			...(random.fraction() < 0.25 ? [this.write(-1, HEAVY)] : []),
 			...this.db.instances.map(({ label }) => this.read(label)),
 		].map((one) => one.catch((error) => this.refusals.push(`in the test itself: ${error.stack}`)));
 		// Mostly the writers are well under way, now and then they are met while they connect.

@@ -14,8 +14,12 @@ async function add_instance(server, db, location) {
 	return added;
 }
 
+/// As the command line does: asked again while the server says that it cannot hold the question any longer.
 async function wait_for(server, db, instance) {
-	const answer = await server.api('GET', `${db.path}/instances/${instance.name}/wait`);
+	const answer = await until(`${instance.name} to be ready`, async () => {
+		const answer = await server.api('GET', `${db.path}/instances/${instance.name}/wait`);
+		return answer.status !== 503 && answer;
+	});
 	assert.equal(answer.status, 200, answer.text);
 	assert.equal(answer.text, '');
 }
