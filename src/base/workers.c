@@ -6,7 +6,9 @@
 
 #include "base/clock.h"
 
-enum { IDLE_MS = 10000, STACK_BYTES = 1024 * 1024 };
+// SQLite's compiler recurses with the nesting of views and common table expressions, some 420 bytes a level: a stack
+// must hold what a text of sql-length-max can nest. Untouched pages of it cost nothing.
+enum { IDLE_MS = 10000, STACK_BYTES = 32 * 1024 * 1024 };
 
 struct queue {
 	struct task *first;

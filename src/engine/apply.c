@@ -198,9 +198,10 @@ static bool copy_pages(struct connection *connection, int fd, struct error *err)
 	return ok && (pages.size == 0 || write_pages(fd, &pages, &offset, err)) && disk_sync(fd, err);
 }
 
+// The file goes first: without it nothing else is looked at.
 static bool remove_old_files(const char *folder, struct error *err)
 {
-	static const char *const names[] = {"data.db", "data.db-wal", "data.db-shm", "new.db", "position"};
+	static const char *const names[] = {"data.db", "data.db-wal", "data.db-shm", "position"};
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
 		OWNED(buffer) struct buffer path = {0};
 		buffer_printf(&path, "%s/%s", folder, names[i]);
@@ -219,7 +220,10 @@ static bool write_snapshot(struct connection *connection, const char *folder, co
 	buffer_printf(&temporary, "%s/new.db", folder);
 	buffer_printf(&path, "%s/data.db", folder);
 	if (!disk_open(buffer_text(&temporary), O_RDWR | O_CREAT | O_TRUNC, &fd, err) ||
-	    !copy_pages(connection, fd, err) || !write_position(folder, position, err))
+	    !copy_pages(connection, fd, err))
+		return false;
+	// Whatever fails before this leaves an older copy as it was.
+	if (!remove_old_files(folder, err) || !write_position(folder, position, err))
 		return false;
 	if (rename(buffer_text(&temporary), buffer_text(&path)) != 0)
 		return error_set(err, ERR_IO, "a snapshot cannot be renamed");
@@ -230,8 +234,7 @@ bool engine_snapshot(struct engine_database *primary, const char *folder, struct
 {
 	struct connection *connection;
 	struct position position;
-	if (!disk_make_folder(folder, err) || !remove_old_files(folder, err) ||
-	    !connection_open(primary, true, &connection, err))
+	if (!disk_make_folder(folder, err) || !connection_open(primary, true, &connection, err))
 		return false;
 	int64_t deadline_ms = clock_monotonic_ms() + primary->limits.lane_wait_ms_max;
 	bool ok = fix_position(primary, connection, &position, err) &&

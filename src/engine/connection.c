@@ -135,6 +135,37 @@ static void learn(struct connection *connection, struct cached_statement *cached
 			    !policy_mentions(cached->sql, cached->sql_size, "rollback");
 }
 
+static bool stopped(struct connection *connection, int rc, struct error *err)
+{
+	const struct engine_limits *limits = &connection->database->limits;
+	switch (rc == SQLITE_INTERRUPT ? connection->stop : STOP_NONE) {
+	case STOP_STOLEN:
+		return error_set(err, ERR_TRANSACTION_TIMEOUT, "Transaction timed out");
+	case STOP_DEADLINE:
+		return error_set(
+			err, ERR_STATEMENT_TIMEOUT,
+			"statement was stopped: it ran longer than the limit statement-timeout of %lld ms",
+			(long long)limits->statement_ms_max);
+	case STOP_BUDGET:
+		return error_set(err, ERR_TIMEOUT, "statement exceeds the budget of a quick one");
+	case STOP_CANCELLED:
+	case STOP_NONE:
+		break;
+	}
+	return policy_sqlite_error(connection->db, rc, err);
+}
+
+// Compiling and running are bounded alike: SQLite calls the progress handler in both.
+static void begin_work(struct connection *connection)
+{
+	connection->stop = STOP_NONE;
+	connection->budget_used = 0;
+	connection->deadline_ns =
+		connection->own
+			? 0
+			: clock_monotonic_ns() + connection->database->limits.statement_ms_max * 1000000;
+}
+
 static bool compile(struct connection *connection, struct cached_statement *cached, struct error *err)
 {
 	if (!connection->own) {
@@ -148,10 +179,12 @@ static bool compile(struct connection *connection, struct cached_statement *cach
 	const char *tail = "";
 	connection->seen.uses_connection_state = false;
 	connection->seen.vacuum = cached->policy.is_vacuum;
-	connection->stop = STOP_NONE;
-	connection->deadline_ns = 0;
-	if (sqlite3_prepare_v3(connection->db, text, -1, SQLITE_PREPARE_PERSISTENT, &cached->stmt, &tail) !=
-	    SQLITE_OK)
+	begin_work(connection);
+	int rc =
+		sqlite3_prepare_v3(connection->db, text, -1, SQLITE_PREPARE_PERSISTENT, &cached->stmt, &tail);
+	if (rc == SQLITE_INTERRUPT)
+		return stopped(connection, rc, err);
+	if (rc != SQLITE_OK)
 		return policy_prepare_error(connection->db, cached->sql, err);
 	if (!cached->stmt)
 		return error_set(err, ERR_SQL_NO_STATEMENT, "SQL string does not contain any statement");
@@ -327,26 +360,6 @@ static bool send_columns(struct result_sink *sink, sqlite3_stmt *stmt, int count
 	return ok;
 }
 
-static bool stopped(struct connection *connection, int rc, struct error *err)
-{
-	const struct engine_limits *limits = &connection->database->limits;
-	switch (rc == SQLITE_INTERRUPT ? connection->stop : STOP_NONE) {
-	case STOP_STOLEN:
-		return error_set(err, ERR_TRANSACTION_TIMEOUT, "Transaction timed out");
-	case STOP_DEADLINE:
-		return error_set(
-			err, ERR_STATEMENT_TIMEOUT,
-			"statement was stopped: it ran longer than the limit statement-timeout of %lld ms",
-			(long long)limits->statement_ms_max);
-	case STOP_BUDGET:
-		return error_set(err, ERR_TIMEOUT, "statement exceeds the budget of a quick one");
-	case STOP_CANCELLED:
-	case STOP_NONE:
-		break;
-	}
-	return policy_sqlite_error(connection->db, rc, err);
-}
-
 static bool step_rows(struct connection *connection, struct cached_statement *cached,
 		      struct result_sink *sink, uint64_t *out_rows, struct error *err)
 {
@@ -388,10 +401,7 @@ bool connection_run(struct connection *connection, struct cached_statement *cach
 	sqlite3 *db = connection->db;
 	int64_t began = clock_monotonic_ns();
 	sqlite3_int64 changes_before = cached->writes ? sqlite3_total_changes64(db) : 0;
-	connection->stop = STOP_NONE;
-	connection->budget_used = 0;
-	connection->deadline_ns =
-		connection->own ? 0 : began + connection->database->limits.statement_ms_max * 1000000;
+	begin_work(connection);
 	uint64_t rows = 0;
 	bool ok = step_rows(connection, cached, sink, &rows, err);
 	connection->last_rc = sqlite3_reset(cached->stmt);

@@ -2,6 +2,9 @@
 
 #include "engine/internal.h"
 
+// SQLite looks at its progress handler seldom while it compiles: a long text is compiled where it may take its time.
+enum { QUICK_SQL_BYTES_MAX = 8192 };
+
 static void tell_lost(struct quick_wait *members)
 {
 	while (members) {
@@ -170,11 +173,13 @@ enum quick_outcome engine_quick_execute(struct engine_database *db, bool allow_w
 					struct quick_wait *wait, struct statement_result *out, bool *out_ok,
 					struct error *err)
 {
-	struct connection *connection = pool_try(db);
+	struct connection *connection = statement->sql_size <= QUICK_SQL_BYTES_MAX ? pool_try(db) : NULL;
 	if (!connection)
 		return QUICK_DECLINED;
 	struct cached_statement *cached;
+	connection->budget = true;
 	bool ok = connection_prepare(connection, statement->sql, statement->sql_size, &cached, err);
+	connection->budget = false;
 	bool reads = ok && !cached->writes && cached->policy.kind == STATEMENT_READ && !cached->slow &&
 		     !cached->many;
 	bool writes = ok && allow_writes && cached->shareable;

@@ -165,9 +165,13 @@ static bool execute_locked(struct engine_stream *stream, const struct statement 
 	}
 	connection->seen.vacuum = policy.is_vacuum;
 	struct statement_result result;
+	bool in_lane = connection->holds_lane;
 	bool ok = connection_run(connection, cached, sink, &result, err);
 	struct error publish_error;
 	bool published = leave_lane_if_done(connection, &publish_error);
+	// It ended by itself before the one who waited could end it.
+	if (ok && in_lane && !connection->holds_lane)
+		atomic_store(&connection->stolen, false);
 	uint64_t seen = database_seen(db);
 	stream->seen = seen > stream->seen ? seen : stream->seen;
 	if (ok && !published) {

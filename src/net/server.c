@@ -18,9 +18,8 @@
 
 enum {
 	BACKLOG = 1024,
-	STACK_BYTES = 1024 * 1024,
-	POOL_SPARE_BYTES =
-		8 * 1024, // what the library needs beside the head: its own lists, the reply's head
+	STACK_BYTES = 32 * 1024 * 1024, // as a worker's: quick statements are compiled here (base/workers.c)
+	POOL_SPARE_BYTES = 4 * 1024,    // for the library's own lists and the reply's head
 };
 
 // -- listening ----------------------------------------------------------------------------------------
