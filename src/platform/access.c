@@ -286,15 +286,19 @@ static struct access_cache_key hash_of(const struct access *access, const char *
 	return (struct access_cache_key){{hash.low64, hash.high64}};
 }
 
-// The same for the same credential at the same database, whatever the label.
-static uint64_t credential_id_of(const struct access *access, const struct presented *presented,
-				 const char *database)
+// The same for the same credential at the same database, whatever the label, and after a restart too: clients' batons are
+// bound to it. A credential is high-entropy, so its hash needs no secret.
+static uint64_t credential_id_of(const struct presented *presented, const char *database)
 {
 	char bytes[CRYPT_UUID_TEXT_BYTES + CREDENTIAL_BYTES_MAX];
+	uint8_t hash[CRYPT_HASH_BYTES];
+	uint64_t id;
 	size_t size = strlen(presented->value);
 	memcpy(bytes, database, CRYPT_UUID_TEXT_BYTES);
 	memcpy(bytes + CRYPT_UUID_TEXT_BYTES, presented->value, size);
-	return hash_of(access, bytes, CRYPT_UUID_TEXT_BYTES + size).words[0];
+	crypt_hash(bytes, CRYPT_UUID_TEXT_BYTES + size, hash);
+	memcpy(&id, hash, sizeof(id));
+	return id;
 }
 
 static bool check_anew(struct access *access, const struct presented *presented, struct access_grant *out,
@@ -309,7 +313,7 @@ static bool check_anew(struct access *access, const struct presented *presented,
 	struct access_grant grant = {.read_only = verdict.read_only, .epoch = entry.epoch};
 	memcpy(grant.database, entry.database, sizeof(grant.database));
 	memcpy(grant.instance, entry.instance, sizeof(grant.instance));
-	grant.credential_id = credential_id_of(access, presented, entry.database);
+	grant.credential_id = credential_id_of(presented, entry.database);
 	access_cache_keep(access->cache, &presented->key, &grant, verdict.expires_ms, access->directory,
 			  changes);
 	*out = grant;
