@@ -30,6 +30,7 @@ enum {
 	EXIT_FAULT = 1,
 	EXIT_USAGE = 2,
 	WORKERS_RESERVE = 16,
+	LAST_WORD_MS = 2000,
 	HEAD_BYTES_MAX = 12 * 1024,
 	IDLE_TIMEOUT_S = 60,
 	MALLOC_ARENAS_MAX = 4,
@@ -287,6 +288,9 @@ static void drain(struct atolld *atolld)
 {
 	api_drain(atolld->api);
 	net_server_drain(atolld->server, clock_monotonic_ms() + atolld->settings.drain_timeout);
+	// What runs on is stopped, and gets the time to say so.
+	hrana_interrupt(atolld->hrana);
+	net_server_drain(atolld->server, clock_monotonic_ms() + LAST_WORD_MS);
 }
 
 // -- serve --------------------------------------------------------------------------------------------
