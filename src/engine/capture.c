@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "engine/page_set.h"
 #include "engine/wal.h"
 
 struct captured_frame {
@@ -133,32 +134,31 @@ static void saw_write(struct capture *capture, const void *bytes, int size, int6
 		capture->complete = false;
 }
 
-// Keeps the last image of each page, in place. Transactions are mostly a few frames: the search is short, and
-// a large one is searched backwards only among pages that stand twice, which spilling alone makes.
+static uint32_t place_among(const uint32_t *page_nos, uint32_t count, uint32_t page_no)
+{
+	uint32_t at = 0;
+	while (at < count && page_nos[at] != page_no)
+		at++;
+	return at;
+}
+
+// Keeps the last image of each page, in place. Transactions are mostly a few frames, for which a search is quickest.
 static uint32_t drop_earlier_images(struct capture *capture, uint32_t count)
 {
+	enum { SEARCHED_MAX = 32 };
+	struct page_set places = {0};
 	uint32_t kept = 0;
-	uint32_t page_max = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t page_no = capture->frames[i].page_no;
-		uint32_t at = kept;
-		if (page_no <= page_max) {
-			for (uint32_t j = 0; j < kept; j++) {
-				if (capture->page_nos[j] == page_no) {
-					at = j;
-					break;
-				}
-			}
-		} else {
-			page_max = page_no;
-		}
+		uint32_t at = count > SEARCHED_MAX ? page_set_place(&places, page_no, kept)
+						   : place_among(capture->page_nos, kept, page_no);
 		capture->page_nos[at] = page_no;
 		if (at != i)
 			memmove(capture->pages + (size_t)at * LOG_PAGE_BYTES,
 				capture->pages + (size_t)i * LOG_PAGE_BYTES, LOG_PAGE_BYTES);
-		if (at == kept)
-			kept++;
+		kept += at == kept;
 	}
+	page_set_cleanup(&places);
 	return kept;
 }
 

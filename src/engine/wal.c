@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/disk.h"
+#include "engine/page_set.h"
 
 struct wal_file {
 	int fd;
@@ -113,21 +114,16 @@ bool wal_summarize(const char *path, struct wal_summary *out, struct error *err)
 struct collected {
 	struct buffer page_nos;
 	struct buffer pages;
+	struct page_set places;
 	uint32_t count;
-	uint32_t page_no_max;
 };
 
-// SQLite writes the pages of a commit in rising order; only one that spilled can repeat a page.
 static void collect(struct collected *txn, uint32_t page_no, const unsigned char *page)
 {
-	const uint32_t *seen = (const uint32_t *)(const void *)txn->page_nos.data;
-	uint32_t candidates = page_no > txn->page_no_max ? 0 : txn->count;
-	txn->page_no_max = page_no > txn->page_no_max ? page_no : txn->page_no_max;
-	for (uint32_t i = candidates; i > 0; i--) {
-		if (seen[i - 1] == page_no) {
-			memcpy(txn->pages.data + (size_t)(i - 1) * LOG_PAGE_BYTES, page, LOG_PAGE_BYTES);
-			return;
-		}
+	uint32_t at = page_set_place(&txn->places, page_no, txn->count);
+	if (at < txn->count) {
+		memcpy(txn->pages.data + (size_t)at * LOG_PAGE_BYTES, page, LOG_PAGE_BYTES);
+		return;
 	}
 	buffer_append(&txn->page_nos, &page_no, sizeof(page_no));
 	buffer_append(&txn->pages, page, LOG_PAGE_BYTES);
@@ -146,8 +142,8 @@ static bool deliver(struct collected *txn, const struct wal_file *wal, uint32_t 
 	bool ok = each(context, &whole, err);
 	buffer_truncate(&txn->page_nos, 0);
 	buffer_truncate(&txn->pages, 0);
+	page_set_cleanup(&txn->places);
 	txn->count = 0;
-	txn->page_no_max = 0;
 	return ok;
 }
 
@@ -174,6 +170,7 @@ bool wal_read(const char *path, uint32_t after,
 			ok = deliver(&txn, &wal, number, size_after, each, context, err);
 	}
 	free(frame);
+	page_set_cleanup(&txn.places);
 	buffer_cleanup(&txn.page_nos);
 	buffer_cleanup(&txn.pages);
 	fd_cleanup(&wal.fd);
