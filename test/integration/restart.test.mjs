@@ -1,6 +1,6 @@
 // Stopping, starting again, and what a data folder keeps.
 import assert from 'node:assert/strict';
-import { appendFileSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { appendFileSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { stopped_database_faults, instance_file } from '../lib/checks.mjs';
@@ -194,6 +194,65 @@ describe('a restart', () => {
 		assert.deepEqual(stopped_database_faults(server, db), []);
 		await server.restart();
 	});
+});
+
+describe('what is missing or damaged at a start', () => {
+	const flip = (file, at) => {
+		const bytes = readFileSync(file);
+		bytes[at < 0 ? bytes.length + at : at] ^= 0x40;
+		writeFileSync(file, bytes);
+	};
+	const losses = {
+		'a replica’s file': (folder, replica) => rmSync(path.join(replica, 'data.db')),
+		'a replica’s folder': (folder, replica) => rmSync(replica, { recursive: true }),
+		'a replica’s position': (folder, replica) => rmSync(path.join(replica, 'position')),
+		'sense in a replica’s position': (folder, replica) => writeFileSync(path.join(replica, 'position'), 'nonsense\n'),
+		'the end of a replica’s WAL': (folder, replica) => {
+			const wal = path.join(replica, 'data.db-wal');
+			const bytes = readFileSync(wal);
+			writeFileSync(wal, bytes.subarray(0, bytes.length - 5000));
+		},
+		'a bit in the middle of a replica’s WAL': (folder, replica) => {
+			const wal = path.join(replica, 'data.db-wal');
+			flip(wal, Math.floor(statSync(wal).size / 2));
+		},
+		'the history': (folder) => rmSync(path.join(folder, 'log'), { recursive: true }),
+		'a bit at the end of the history': (folder) => {
+			for (const name of readdirSync(path.join(folder, 'log')).filter((name) => statSync(path.join(folder, 'log', name)).size > 1000))
+				flip(path.join(folder, 'log', name), -100);
+		},
+		'the last kilobytes of the history': (folder) => {
+			for (const name of readdirSync(path.join(folder, 'log'))) {
+				const file = path.join(folder, 'log', name);
+				const bytes = readFileSync(file);
+				if (bytes.length > 20_000) writeFileSync(file, bytes.subarray(0, bytes.length - 9000));
+			}
+		},
+	};
+	for (const [what, lose] of Object.entries(losses))
+		test(`${what}: the primary has all, and replicas are filled anew`, async (t) => {
+			const server = await serve(t);
+			const db = await server.createDatabase('mended', ['ord', 'nrt', 'ams']);
+			await server.rows(db.label, 'CREATE TABLE t (n INTEGER, b BLOB)');
+			for (let n = 0; n < 60; n++) await server.rows(db.instances[n % 3].label, `INSERT INTO t VALUES (${n}, randomblob(500))`);
+			await server.caught_up(db, 'SELECT count(*), sum(n) FROM t');
+			await server.kill();
+			const folder = path.join(server.data, 'databases', db.uuid);
+			lose(folder, path.join(folder, db.instances[1].uuid));
+			await server.restart();
+			const n = async (label) => (await server.rows(label, 'SELECT count(DISTINCT n) AS n FROM t'))[0].n;
+			assert.equal(await n(db.instances[0].label), 60);
+			await server.rows(db.instances[0].label, 'INSERT INTO t VALUES (60, NULL)');
+			for (const { label, region } of db.instances.slice(1))
+				await until(`${region} to have all`, async () => (await n(label)) === 61);
+			await server.rows(db.instances[1].label, 'INSERT INTO t VALUES (61, NULL)');
+			assert.equal(await n(db.instances[1].label), 62);
+			await server.caught_up(db, 'SELECT count(*), sum(n) FROM t');
+			await server.stop({ keep_data: true });
+			assert.deepEqual(stopped_database_faults(server, db), []);
+			await server.restart();
+			for (const { label } of db.instances) assert.equal(await n(label), 62);
+		});
 });
 
 describe('killed while the platform works', () => {
