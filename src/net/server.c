@@ -210,6 +210,9 @@ static struct MHD_Daemon *start_daemon(struct net_server *server, const struct n
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned threads = options->thread_count > 0 ? (unsigned)options->thread_count
 						     : (unsigned)(cores > 0 ? cores : 1);
+	// The library shares the connections out among its threads and starts none that would get none.
+	if (threads > options->connections_max)
+		threads = (unsigned)options->connections_max;
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 	if (server->tls)
 		flags |= MHD_USE_TLS;

@@ -361,6 +361,23 @@ describe('the process', () => {
 		await stopped;
 	});
 
+	test('a connection over the limit waits for its turn', async () => {
+		const server = await startServer({ args: ['--http-connections-max', '1', '--http-threads', '8'] });
+		server.agent.destroy();
+		const first = new Raw(server.port);
+		first.send(`GET /health HTTP/1.1\r\n${HOST}\r\n`);
+		assert.equal((await first.answer()).status, 200);
+		const second = new Raw(server.port);
+		second.send(`GET /health HTTP/1.1\r\n${HOST}\r\n`);
+		first.send(`GET /health HTTP/1.1\r\n${HOST}\r\n`);
+		assert.equal((await first.answer()).status, 200);
+		assert.equal(second.bytes.length, 0);
+		first.close();
+		assert.equal((await second.answer()).status, 200);
+		second.close();
+		await server.stop();
+	});
+
 	test('a second server on the same data says who holds it', async () => {
 		const server = await startServer();
 		const second = await run_atolld(['--data', server.data, '--listen', '127.0.0.1:0']);
