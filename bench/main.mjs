@@ -8,16 +8,20 @@ import { ceiling, full, sqlite } from './limits.mjs';
 import { CONNECTIONS } from './load.mjs';
 import { file_system_of } from './machine.mjs';
 import { node, postgres, tursodb } from './peers.mjs';
-import { judge, lines_of, report } from './report.mjs';
+import { quiet } from './process.mjs';
+import { BUSY, judge, lines_of, report } from './report.mjs';
 
-const usage = `bench/run [--quick] [--only NAME]…
-  --quick      one round of 3 s instead of three of 5 s; prints, writes no file
-  --only NAME  measures only ceiling, full, atoll, postgres, node, tursodb or sqlite; prints, writes no file`;
+const TRIES = 2;
+const usage = `bench/run [--quick] [--only NAME]… [--wait SECONDS]
+  --quick         one round of 3 s instead of three of 5 s; prints, writes no file
+  --only NAME     measures only ceiling, full, atoll, postgres, node, tursodb or sqlite; prints, writes no file
+  --wait SECONDS  how long at most each measurement waits for a quiet machine (10)`;
 
 function options_of(args) {
-	const options = { rounds: 3, seconds: 5, only: new Set(), writes: true };
+	const options = { rounds: 3, seconds: 5, only: new Set(), wait_s: 10, writes: true };
 	for (let i = 0; i < args.length; i++) {
 		if (args[i] === '--quick') Object.assign(options, { rounds: 1, seconds: 3, writes: false });
+		else if (args[i] === '--wait' && Number(args[i + 1]) >= 0) options.wait_s = Number(args[++i]);
 		else if (args[i] === '--only' && i + 1 < args.length) {
 			options.only.add(args[++i]);
 			options.writes = false;
@@ -74,6 +78,15 @@ const shown = (found) =>
 		.map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`)
 		.join('  ');
 
+/// What other processes do to a measurement is seen, where it can be, and is a reason to repeat it; its result is not.
+async function undisturbed(measure) {
+	for (let tries = 1; ; tries++) {
+		await quiet(options.wait_s);
+		const found = await measure(options.seconds);
+		if (!(found.others > BUSY) || tries === TRIES) return found;
+	}
+}
+
 for (const { name, absent, create } of subjects) {
 	if (absent) say(`${name}: not available: ${absent}`);
 	await create?.();
@@ -87,7 +100,7 @@ for (let round = 0; round < options.rounds; round++) {
 	);
 	if (round % 2 === 1) tasks.reverse();
 	for (const { name, kind, measure } of tasks) {
-		const found = await measure(options.seconds);
+		const found = await undisturbed(measure);
 		((results[name] ??= {})[kind] ??= []).push(found);
 		say(`round ${round + 1}  ${`${name} ${kind}`.padEnd(18)}  ${shown(found)}`);
 	}

@@ -8,6 +8,8 @@ export const SERVER_CORE = '0';
 export const LOAD_CORE = '1';
 const STOP_MS = 30_000;
 const TICKS_A_SECOND = 100;
+const QUIET_MS = 500;
+const QUIET_SHARE = 0.9;
 
 const running = new Set();
 process.on('exit', () => {
@@ -81,6 +83,27 @@ export function core_s() {
 	const line = readFileSync('/proc/stat', 'utf8').match(new RegExp(`^cpu${SERVER_CORE} (.*)$`, 'm'))[1];
 	const [user, nice, system, , , , , steal] = line.split(' ').map((ticks) => Number(ticks) / TICKS_A_SECOND);
 	return { busy: user + nice + system, stolen: steal };
+}
+
+/// Share of all cores that did nothing since the last look.
+function idle_since(last) {
+	const [user, nice, system, idle, iowait, irq, softirq, steal] = readFileSync('/proc/stat', 'utf8')
+		.match(/^cpu +(.*)$/m)[1]
+		.split(' ')
+		.map(Number);
+	const now = { idle: idle + iowait, all: user + nice + system + idle + iowait + irq + softirq + steal };
+	const share = (now.idle - last.idle) / (now.all - last.all);
+	Object.assign(last, now);
+	return share;
+}
+
+/// Waits until nothing else runs on the machine, `wait_s` at most.
+export async function quiet(wait_s) {
+	const end = Date.now() + wait_s * 1000;
+	const last = { idle: 0, all: 0 };
+	idle_since(last);
+	do await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+	while (idle_since(last) < QUIET_SHARE && Date.now() < end);
 }
 
 /// Resident memory of a process in MB (10^6 bytes).

@@ -8,7 +8,8 @@ const INSERT_RATIO = 5;
 const LAG_MS = 50;
 const IDLE_MB = 20;
 const START_MS = 100;
-const BUSY = 0.1; // a core that others use more than this says little
+/// A core that others use more than this says little.
+export const BUSY = 0.1;
 
 function median(values) {
 	const sorted = values.filter((value) => Number.isFinite(value)).sort((a, b) => a - b);
