@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "engine/capture.h"
+#include "engine/functions.h"
 #include "engine/internal.h"
 
 // The quick path's budget is counted in work, about a millisecond of it, not in time: a busy machine makes no
@@ -47,6 +48,8 @@ static bool configure(struct connection *connection, struct error *err)
 	sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, (int)database->limits.sql_bytes_max + 1);
 	sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
 	sqlite3_progress_handler(db, PROGRESS_OPS, on_progress, connection);
+	if (!functions_register(db))
+		return policy_sqlite_error(db, SQLITE_NOMEM, err);
 	if (!capture_attach(database->capture, db, err))
 		return false;
 	if (database->group.writer == NULL && connection->own && !capture_own_file(db, err))
