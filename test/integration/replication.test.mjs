@@ -269,6 +269,49 @@ describe('writes at a replica', () => {
 		}
 	});
 
+	test('that move money keep its sum, at every moment and in every place', async () => {
+		const accounts = 10;
+		await do_all(server, primary, [
+			'CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL CHECK (balance >= 0))',
+			`INSERT INTO accounts WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${accounts}) SELECT n, 100 FROM c`,
+		]);
+		await server.caught_up(db, 'SELECT count(*) FROM accounts');
+		let running = true;
+		const auditors = db.instances.map(async ({ label, region }) => {
+			while (running)
+				assert.deepEqual(await server.rows(label, 'SELECT sum(balance) AS n FROM accounts'), [{ n: accounts * 100 }], region);
+		});
+		// The client computes: what it read must still hold when it writes.
+		const move = async (label, begin, from, to) => {
+			let answer = await server.sql(label, [begin, `SELECT balance FROM accounts WHERE id = ${from}`, `SELECT balance FROM accounts WHERE id = ${to}`], { keep: true });
+			const [a, b] = [rows_of(answer, 1)[0].balance, rows_of(answer, 2)[0].balance];
+			const amount = Math.min(a, 7);
+			answer = await server.sql(
+				label,
+				[`UPDATE accounts SET balance = ${a - amount} WHERE id = ${from}`, `UPDATE accounts SET balance = ${b + amount} WHERE id = ${to}`, 'COMMIT'],
+				{ baton: answer.json.baton },
+			);
+			const error = answer.json.results.find(({ type }) => type === 'error')?.error;
+			if (!error) return;
+			// Only who began by reading may have read too early.
+			assert.equal(begin, 'BEGIN', error.message);
+			assert.equal(error.code, 'SQLITE_BUSY', error.message);
+		};
+		await Promise.all(
+			Array.from({ length: 12 }, async (_, who) => {
+				for (let i = 0; i < 12; i++) {
+					const from = 1 + ((who + i) % accounts);
+					const to = 1 + ((who * 3 + i * 7 + 1) % accounts);
+					if (from !== to) await move(db.instances[who % 3].label, i % 3 === 0 ? 'BEGIN' : 'BEGIN IMMEDIATE', from, to);
+				}
+			}),
+		).finally(() => {
+			running = false;
+		});
+		await Promise.all(auditors);
+		await equal_everywhere(server, db);
+	});
+
 	test('an index from the future is waited for in vain, not for ever', async () => {
 		const answer = await server.sql(replica, { sql: 'SELECT 1', replication_index: '900000000000' });
 		if (answer.status === 200) assert.equal(answer.json.results[0].type, 'error', answer.text);
