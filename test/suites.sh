@@ -19,6 +19,7 @@ export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1:supp
 count() {
 	local suite=$1 good=$2 bad=$3 log=${4:-}
 	if [ $((good + bad)) -eq 0 ]; then
+		[ ${#patterns[@]} -eq 0 ] || return 0
 		bad=1
 		echo "$suite ran no test" >>"${log:-/dev/null}"
 	fi
@@ -164,7 +165,7 @@ run_suites() {
 	local suites=() suite argument builds=() kind
 	for argument in "$@"; do
 		if [[ " ${all_suites[*]} " == *" $argument "* ]]; then
-			suites+=("$argument")
+			[[ " ${suites[*]:-} " == *" $argument "* ]] || suites+=("$argument")
 		else
 			patterns+=("$argument")
 		fi
@@ -198,5 +199,9 @@ run_suites() {
 		fi
 	done
 	finished=yes
+	if [ $((passed + failed)) -eq 0 ]; then
+		echo "no test file has ${patterns[*]} in its path" >&2
+		failed=1
+	fi
 	[ "$failed" -eq 0 ]
 }
