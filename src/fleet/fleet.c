@@ -66,6 +66,7 @@ static void database_release(struct fleet_database *database)
 		return;
 	pthread_mutex_destroy(&database->mutex);
 	free(database->instances);
+	free(database->filling);
 	free(database);
 }
 
@@ -280,22 +281,34 @@ static bool install(struct fleet_database *database, struct fleet_instance *inst
 
 // -- opening ------------------------------------------------------------------------------------------
 
+// Opens what has a file. A replica without one, or with a damaged one, is filled anew: while it was being created the
+// server stopped, or somebody laid hands on its folder.
+static void open_listed(struct fleet_database *database, const struct fleet_instance_spec *spec)
+{
+	OWNED(text) char *folder = instance_folder(database, spec->uuid);
+	struct engine_database *engine;
+	struct error err;
+	if (place_of_locked(database, spec->uuid))
+		return;
+	bool exists = engine_database_exists(folder);
+	if (exists && open_engine(database, spec, &engine, &err)) {
+		install_locked(database, make_instance(database, spec, engine));
+		return;
+	}
+	if (exists)
+		trace_error("instance.open_failed", "database", database->uuid, "instance", spec->uuid,
+			    "error", err.message, "detail", err.detail);
+	if (!spec->primary && primary_locked(database))
+		fleet_create_instance(database->fleet, database->uuid, spec->uuid);
+}
+
 // Primaries first: replicas follow from the moment they are open.
 static void open_listed_locked(struct fleet_database *database, const struct fleet_instance_spec *specs,
 			       size_t count, bool primaries)
 {
 	for (size_t i = 0; i < count; i++) {
-		OWNED(text) char *folder = instance_folder(database, specs[i].uuid);
-		if (specs[i].primary != primaries || !engine_database_exists(folder) ||
-		    place_of_locked(database, specs[i].uuid))
-			continue;
-		struct engine_database *engine;
-		struct error err;
-		if (open_engine(database, &specs[i], &engine, &err))
-			install_locked(database, make_instance(database, &specs[i], engine));
-		else
-			trace_error("instance.open_failed", "database", database->uuid, "instance",
-				    specs[i].uuid, "error", err.message, "detail", err.detail);
+		if (specs[i].primary == primaries)
+			open_listed(database, &specs[i]);
 	}
 }
 
@@ -357,8 +370,36 @@ bool fleet_acquire(struct fleet *fleet, const char *uuid, const char *instance, 
 
 // -- creating -----------------------------------------------------------------------------------------
 
-bool fleet_fill_replica(struct fleet_database *database, const struct fleet_instance_spec *spec,
-			struct error *err)
+// A folder is written by one at a time: a replica's creation, or the one who found it damaged.
+static bool claim_filling(struct fleet_database *database, const char *instance)
+{
+	pthread_mutex_lock(&database->mutex);
+	bool free_to_fill = true;
+	for (size_t i = 0; i < database->filling_count; i++)
+		free_to_fill = free_to_fill && strcmp(database->filling[i], instance) != 0;
+	if (free_to_fill) {
+		database->filling = realloc(database->filling,
+					    (database->filling_count + 1) * sizeof(*database->filling));
+		ASSERT(database->filling != NULL);
+		snprintf(database->filling[database->filling_count++], CRYPT_UUID_TEXT_BYTES, "%s", instance);
+	}
+	pthread_mutex_unlock(&database->mutex);
+	return free_to_fill;
+}
+
+static void end_filling(struct fleet_database *database, const char *instance)
+{
+	pthread_mutex_lock(&database->mutex);
+	size_t at = 0;
+	while (strcmp(database->filling[at], instance) != 0)
+		at++;
+	database->filling_count--;
+	memmove(database->filling[at], database->filling[database->filling_count], CRYPT_UUID_TEXT_BYTES);
+	pthread_mutex_unlock(&database->mutex);
+}
+
+static bool fill_claimed(struct fleet_database *database, const struct fleet_instance_spec *spec,
+			 struct error *err)
 {
 	pthread_mutex_lock(&database->mutex);
 	struct fleet_instance *primary = primary_locked(database);
@@ -374,6 +415,16 @@ bool fleet_fill_replica(struct fleet_database *database, const struct fleet_inst
 	if (!ok)
 		return error_context(err, "fill a replica");
 	return install(database, make_instance(database, spec, engine), err);
+}
+
+bool fleet_fill_replica(struct fleet_database *database, const struct fleet_instance_spec *spec,
+			struct error *err)
+{
+	if (!claim_filling(database, spec->uuid))
+		return error_set(err, ERR_BUSY, "the replica is being filled already");
+	bool ok = fill_claimed(database, spec, err);
+	end_filling(database, spec->uuid);
+	return ok;
 }
 
 static bool create_primary(struct fleet_database *database, const struct fleet_instance_spec *spec,
@@ -443,11 +494,13 @@ static void create_run(struct task *task)
 	if (ok)
 		trace_info("instance.ready", "database", create->database, "instance", create->instance,
 			   "took_ms", TRACE_INT(clock_monotonic_ms() - began_ms));
-	else
+	else if (err.code != ERR_BUSY)
 		trace_warn("instance.create_failed", "database", create->database, "instance",
 			   create->instance, "error", err.message, "detail", err.detail);
-	fleet->callbacks.instance_event(fleet->callbacks.context, create->database, create->instance,
-					ok ? NULL : &err);
+	// Whoever fills it already tells of it.
+	if (ok || err.code != ERR_BUSY)
+		fleet->callbacks.instance_event(fleet->callbacks.context, create->database, create->instance,
+						ok ? NULL : &err);
 	fleet_task_end(fleet);
 	free(create);
 }

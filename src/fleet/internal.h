@@ -46,6 +46,8 @@ struct fleet_database {
 	bool destroyed;
 	struct fleet_instance **instances;
 	size_t instance_count;
+	char (*filling)[CRYPT_UUID_TEXT_BYTES]; // replicas whose folders are being written
+	size_t filling_count;
 };
 
 /// How a replica follows; see follow.c.
@@ -74,6 +76,7 @@ struct fleet_instance *instance_hold(struct fleet_instance *instance);
 /// The primary of the instance's database, held; NULL when it is not open.
 struct fleet_instance *instance_hold_primary(struct fleet_instance *instance);
 /// Fills a replica from its primary and puts the new copy in the place of the old one (which may be NULL).
+/// Fails with ERR_BUSY when somebody fills it already.
 MUST_USE bool fleet_fill_replica(struct fleet_database *database, const struct fleet_instance_spec *spec,
 				 struct error *err);
 bool fleet_is_closing(struct fleet *fleet);
