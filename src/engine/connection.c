@@ -12,7 +12,7 @@
 
 // The quick path's budget is counted in work, about a millisecond of it, not in time: a busy machine makes no
 // statement slow.
-enum { PROGRESS_OPS = 1000, BUSY_MS = 10000, QUICK_BUDGET = 60 };
+enum { PROGRESS_OPS = 1000, BUSY_MS = 10000, QUICK_BUDGET = 60, LIKE_PATTERN_BYTES_MAX = 1000 };
 
 // Called by SQLite every PROGRESS_OPS instructions; nonzero ends the statement with SQLITE_INTERRUPT.
 static int on_progress(void *context)
@@ -47,6 +47,8 @@ static bool configure(struct connection *connection, struct error *err)
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, (int)database->limits.row_bytes_max);
 	sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, (int)database->limits.sql_bytes_max + 1);
 	sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
+	// LIKE and GLOB cost pattern times text inside one call that nothing can stop.
+	sqlite3_limit(db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LIKE_PATTERN_BYTES_MAX);
 	sqlite3_progress_handler(db, PROGRESS_OPS, on_progress, connection);
 	if (!functions_register(db))
 		return policy_sqlite_error(db, SQLITE_NOMEM, err);
