@@ -111,7 +111,7 @@ function comparison(results, subjects, kind, title, names) {
 		const subject = subjects.find((one) => one.name === name);
 		if (!subject) continue;
 		if (subject.absent) {
-			rows.push([label, 'not available', '', '', '', '']);
+			rows.push([`${label} (${subject.absent})`, 'not available', '', '', '', '']);
 			continue;
 		}
 		const of = (field) => median(all(results, name, own_kind, field));
