@@ -8,7 +8,12 @@
 #include "base/trace.h"
 #include "engine/internal.h"
 
-enum { CHECKPOINT_FRAMES = 4096, LANE_WAIT_MS = 10000 };
+enum {
+	CHECKPOINT_FRAMES = 4096,
+	LONG_WAL_FRAMES = 4 * CHECKPOINT_FRAMES,
+	RESET_WAIT_MS = 100,
+	LANE_WAIT_MS = 10000
+};
 
 static bool seal(struct engine_database *db, struct error *err)
 {
@@ -40,10 +45,22 @@ static bool run_checkpoint(struct engine_database *db, int mode, struct error *e
 	return policy_sqlite_error(db->group.writer->db, rc, err);
 }
 
+// Readers that always overlap keep a moved WAL from being reset. Once it is long, new readers are turned to the file and
+// the last old ones are waited for, though not longer than writers can bear.
+static bool run_bounded(struct engine_database *db, struct error *err)
+{
+	if (capture_wal_frames(db->capture) < LONG_WAL_FRAMES)
+		return run_checkpoint(db, SQLITE_CHECKPOINT_PASSIVE, err);
+	sqlite3_busy_timeout(db->group.writer->db, RESET_WAIT_MS);
+	bool ok = run_checkpoint(db, SQLITE_CHECKPOINT_RESTART, err);
+	sqlite3_busy_timeout(db->group.writer->db, CONNECTION_BUSY_MS);
+	return ok;
+}
+
 static void run_and_report(struct engine_database *db)
 {
 	struct error err;
-	if (!run_checkpoint(db, SQLITE_CHECKPOINT_PASSIVE, &err))
+	if (!run_bounded(db, &err))
 		trace_warn("database.checkpoint_failed", "path", db->path, "error", err.message, "detail",
 			   err.detail);
 	atomic_store(&db->checkpoint_frames, capture_wal_frames(db->capture));

@@ -12,7 +12,7 @@
 
 // The quick path's budget is counted in work, about a millisecond of it, not in time: a busy machine makes no
 // statement slow.
-enum { PROGRESS_OPS = 1000, BUSY_MS = 10000, QUICK_BUDGET = 60, LIKE_PATTERN_BYTES_MAX = 1000 };
+enum { PROGRESS_OPS = 1000, QUICK_BUDGET = 60, LIKE_PATTERN_BYTES_MAX = 1000 };
 
 // Called by SQLite every PROGRESS_OPS instructions; nonzero ends the statement with SQLITE_INTERRUPT.
 static int on_progress(void *context)
@@ -39,7 +39,7 @@ static bool configure(struct connection *connection, struct error *err)
 {
 	struct engine_database *database = connection->database;
 	sqlite3 *db = connection->db;
-	sqlite3_busy_timeout(db, BUSY_MS);
+	sqlite3_busy_timeout(db, CONNECTION_BUSY_MS);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
