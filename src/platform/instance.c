@@ -10,7 +10,7 @@
 enum {
 	MACHINE_BYTES = 7,      // 14 hex digits
 	CREATE_WAIT_MS = 500,   // an answer is held so long for an instance that is nearly there
-	WAITER_COUNT_MAX = 16,  // each holds a worker, and creating needs workers too
+	WAITER_COUNT_MAX = 64,  // each holds a worker, and creating needs workers too
 	READABLE_TRIES_MAX = 50 // then the name gets digits
 };
 
