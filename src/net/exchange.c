@@ -78,12 +78,19 @@ void exchange_end(void *cls, struct MHD_Connection *mhd, void **context, enum MH
 
 // -- head ---------------------------------------------------------------------------------------------
 
-static enum MHD_Result refuse_now(struct net_request *request)
+// A library that is stopping says that it took a reply, drops it, and asks again: a refusal is as final as an answer.
+static enum MHD_Result send_refusal(struct net_request *request)
 {
 	reply_refuse(request);
-	request->close = true;
 	request->stage = STAGE_HANDLED;
+	atomic_store(&request->state, STATE_FINISHED);
 	return reply_send(request);
+}
+
+static enum MHD_Result refuse_now(struct net_request *request)
+{
+	request->close = true;
+	return send_refusal(request);
 }
 
 static void set_refusal(struct net_request *request, const struct error *why)
@@ -243,10 +250,8 @@ static enum MHD_Result handle(struct net_request *request)
 		error_set(&err, ERR_SHUTDOWN, "server is shutting down");
 		set_refusal(request, &err);
 	}
-	if (request->refusal) {
-		reply_refuse(request);
-		return reply_send(request);
-	}
+	if (request->refusal)
+		return send_refusal(request);
 	const struct net_route *route = request->match.route;
 	void *context = request->site->context;
 	if (route->place == NET_WORKER)
