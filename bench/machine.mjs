@@ -23,7 +23,7 @@ export function machine_facts(disk) {
 	return [
 		['Processor', `${os.cpus()[0].model.trim()}, ${os.cpus().length} cores`],
 		['Memory', `${Math.round(os.totalmem() / 2 ** 30)} GiB`],
-		['System', `Linux ${os.release()}, ${readFileSync('/etc/os-release', 'utf8').match(/^PRETTY_NAME="(.*)"$/m)[1]}`],
+		['System', `Linux ${os.release().split(".").slice(0, 2).join(".")}, ${readFileSync('/etc/os-release', 'utf8').match(/^PRETTY_NAME="(.*)"$/m)[1]}`],
 		['File system of the data', disk],
 		['SQLite', sqlite],
 		['libmicrohttpd', package_version('libmicrohttpd12')],
