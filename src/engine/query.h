@@ -33,10 +33,10 @@ MUST_USE bool store_begin(struct engine_database *db, enum store_mode mode, stru
 			  struct error *err);
 
 /// Ends the transaction and returns its connection. A WRITE commit returns only after its frames are durable;
-/// a READ commit after everything it saw is durable. *txn becomes NULL in either case.
-MUST_USE bool store_commit(struct store_txn **txn, struct error *err);
+/// a READ commit after everything it saw is durable. *held becomes NULL in either case.
+MUST_USE bool store_commit(struct store_txn **held, struct error *err);
 /// Undoes everything. NULL is fine. For OWNED(store_txn).
-void store_rollback(struct store_txn **txn);
+void store_rollback(struct store_txn **held);
 static inline void store_txn_cleanup(struct store_txn **txn)
 {
 	store_rollback(txn);
