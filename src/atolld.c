@@ -170,6 +170,7 @@ static struct engine_limits engine_limits_of(const struct settings *settings)
 		.transaction_ms_max = settings->transaction_timeout,
 		.lane_wait_ms_max = settings->write_wait,
 		.sql_bytes_max = (size_t)settings->sql_length_max,
+		.transaction_bytes_max = (uint64_t)settings->transaction_size_max,
 		.connections_per_instance_max = (int)settings->connections_max,
 		.row_bytes_max = (size_t)settings->row_size_max,
 	};

@@ -30,6 +30,8 @@ struct capture {
 			 // take
 	uint32_t count;  // frames held, from `first`
 	uint32_t capacity;
+	uint32_t count_max; // frames of a transaction; 0 = no limit
+	_Atomic(bool) refused;
 	bool complete;
 	struct captured_frame *frames;
 	char *pages;
@@ -162,6 +164,16 @@ static uint32_t drop_earlier_images(struct capture *capture, uint32_t count)
 	return kept;
 }
 
+void capture_limit(struct capture *capture, uint32_t frame_count_max)
+{
+	capture->count_max = frame_count_max;
+}
+
+bool capture_has_refused(struct capture *capture)
+{
+	return atomic_exchange(&capture->refused, false);
+}
+
 bool capture_holds_commit(const struct capture *capture)
 {
 	return capture->commit != 0 || !capture->complete;
@@ -252,10 +264,24 @@ static int shim_write(sqlite3_file *file, const void *bytes, int size, sqlite3_i
 	return real_of(file)->pMethods->xWrite(real_of(file), bytes, size, offset);
 }
 
+// Before the write: SQLite then rolls back, as on a full disk.
+static bool refuse_frame(struct capture *capture, int size, int64_t offset)
+{
+	if (capture->count_max == 0 || size != WAL_FRAME_HEADER_BYTES)
+		return false;
+	int64_t number = (offset - WAL_HEADER_BYTES) / WAL_FRAME_BYTES + 1;
+	bool refuse = number >= (int64_t)capture->first + capture->count_max;
+	if (refuse)
+		atomic_store(&capture->refused, true);
+	return refuse;
+}
+
 static int shim_write_wal(sqlite3_file *file, const void *bytes, int size, sqlite3_int64 offset)
 {
-	int rc = real_of(file)->pMethods->xWrite(real_of(file), bytes, size, offset);
 	struct capture *capture = atomic_load_explicit(&shim_of(file)->capture, memory_order_relaxed);
+	if (capture && refuse_frame(capture, size, offset))
+		return SQLITE_FULL;
+	int rc = real_of(file)->pMethods->xWrite(real_of(file), bytes, size, offset);
 	if (rc == SQLITE_OK && capture)
 		saw_write(capture, bytes, size, offset);
 	return rc;

@@ -40,6 +40,11 @@ MUST_USE bool capture_own_file(sqlite3 *db, struct error *err);
 /// what was written cannot be told from the calls seen (read it from the WAL file instead).
 bool capture_take(struct capture *capture, struct log_txn *out, bool *out_complete);
 
+/// Refuses transactions of more frames (SQLITE_FULL, SQLite rolls back): a captured transaction lies in memory. 0: none.
+void capture_limit(struct capture *capture, uint32_t frame_count_max);
+/// Whether a transaction was refused since the last question.
+bool capture_has_refused(struct capture *capture);
+
 /// Whether capture_take would return a transaction.
 bool capture_holds_commit(const struct capture *capture);
 

@@ -157,7 +157,13 @@ static bool stopped(struct connection *connection, int rc, struct error *err)
 	case STOP_NONE:
 		break;
 	}
-	return policy_sqlite_error(connection->db, rc, err);
+	policy_sqlite_error(connection->db, rc, err);
+	if ((rc & 0xff) == SQLITE_FULL && capture_has_refused(connection->database->capture))
+		snprintf(err->message, sizeof(err->message),
+			 "SQLite error: the transaction was rolled back: it writes more than the limit "
+			 "transaction-size-max of %llu bytes",
+			 (unsigned long long)limits->transaction_bytes_max);
+	return false;
 }
 
 // Compiling and running are bounded alike: SQLite calls the progress handler in both.

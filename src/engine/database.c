@@ -183,6 +183,9 @@ bool engine_database_open(const struct engine_options *options, struct engine_da
 	db->on_durable = options->on_durable;
 	db->context = options->context;
 	db->capture = capture_create();
+	// A replica must take whatever its primary took.
+	if (db->role == ENGINE_PRIMARY)
+		capture_limit(db->capture, (uint32_t)(db->limits.transaction_bytes_max / LOG_PAGE_BYTES));
 	lane_init(&db->lane);
 	flush_init(db);
 	pthread_mutex_init(&db->group.mutex, NULL);

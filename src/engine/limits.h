@@ -13,6 +13,7 @@ struct engine_limits {
 	size_t sql_bytes_max;             // sql-length-max
 	int connections_per_instance_max; // connections-max
 	size_t row_bytes_max;             // row-size-max
+	uint64_t transaction_bytes_max;   // transaction-size-max; 0 = no limit
 };
 
 #endif

@@ -77,7 +77,8 @@ static void open_fleet(struct world *world)
 						   .lane_wait_ms_max = 5000,
 						   .sql_bytes_max = 100000,
 						   .connections_per_instance_max = 16,
-						   .row_bytes_max = 5000000},
+						   .row_bytes_max = 5000000,
+						   .transaction_bytes_max = 20 << 20},
 					.log_bytes_max = 64 << 20,
 					.describe = describe,
 					.instance_event = on_event,
@@ -588,6 +589,30 @@ static void every_statement_of_a_program_hears_of_the_theft(void **state)
 	fleet_session_close(r);
 }
 
+static void a_transaction_that_is_too_large_is_rolled_back(void **state)
+{
+	struct fleet_session *s = session_on(*state, "");
+	struct error err;
+	must(s, "CREATE TABLE t(body BLOB)");
+	must(s, "INSERT INTO t VALUES (zeroblob(4000000))");
+	must(s, "BEGIN");
+	for (int i = 0; i < 4; i++)
+		must(s, "INSERT INTO t VALUES (zeroblob(4000000))");
+	bool ok = run(s, "INSERT INTO t VALUES (zeroblob(4900000))", NULL, &err) &&
+		  run(s, "INSERT INTO t VALUES (zeroblob(4900000))", NULL, &err) &&
+		  run(s, "COMMIT", NULL, &err);
+	assert_false(ok);
+	assert_int_equal(err.code, ERR_SQLITE);
+	assert_int_equal(err.sqlite_code & 0xff, 13); // SQLITE_FULL
+	assert_non_null(strstr(err.message, "transaction-size-max"));
+	if (!fleet_session_is_autocommit(s))
+		must(s, "ROLLBACK");
+	expect(s, "SELECT count(*) FROM t", "1|;");
+	must(s, "INSERT INTO t VALUES (zeroblob(4000000))");
+	expect(s, "SELECT count(*) FROM t", "2|;");
+	fleet_session_close(s);
+}
+
 static void destroying_ends_sessions(void **state)
 {
 	struct world *world = *state;
@@ -780,6 +805,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(explained_pragmas_belong_to_their_stream, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_restarted_history_does_not_repeat_the_wal, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_replica_follows_a_primary_that_opens_later, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_transaction_that_is_too_large_is_rolled_back, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(destroying_ends_sessions, setup, teardown),
 	};
