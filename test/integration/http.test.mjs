@@ -174,10 +174,14 @@ describe('requests that are malformed', () => {
 			const raw = new Raw(server.port);
 			raw.send(bytes);
 			raw.socket.end();
+			// The library may keep such a connection until its idle time is over: not answered is what is asked.
+			const enough = setTimeout(() => raw.close(), 3000);
 			const answer = await raw.answer();
+			clearTimeout(enough);
 			assert.ok(answer === null || answer.status === 400, answer?.text);
 			raw.close();
 		}
+		assert.equal((await server.api('GET', PLATFORM)).status, 200);
 	});
 
 	test('a client that leaves at any moment harms nobody', async () => {
