@@ -539,19 +539,25 @@ bool fleet_destroy_instance(struct fleet *fleet, const char *uuid, const char *i
 	return ok;
 }
 
-bool fleet_destroy_database(struct fleet *fleet, const char *uuid, struct error *err)
+// Takes all instances out of the database and gives each to `end`, outside the mutex.
+static void end_instances(struct fleet_database *database, bool destroyed,
+			  void (*end)(struct fleet_instance *))
 {
-	struct fleet_database *database = hold_database(fleet, uuid);
 	pthread_mutex_lock(&database->mutex);
-	database->destroyed = true;
-	struct fleet_instance **instances = database->instances;
+	database->destroyed = database->destroyed || destroyed;
+	struct fleet_instance **instances = TAKE(database->instances);
 	size_t count = database->instance_count;
-	database->instances = NULL;
 	database->instance_count = 0;
 	pthread_mutex_unlock(&database->mutex);
 	for (size_t i = 0; i < count; i++)
-		retire_instance(instances[i]);
+		end(instances[i]);
 	free(instances);
+}
+
+bool fleet_destroy_database(struct fleet *fleet, const char *uuid, struct error *err)
+{
+	struct fleet_database *database = hold_database(fleet, uuid);
+	end_instances(database, true, retire_instance);
 	forget_database(database);
 	database_release(database);
 	OWNED(text) char *folder = database_folder(fleet, uuid);
@@ -677,20 +683,6 @@ static void wait_for_tasks(struct fleet *fleet)
 	pthread_mutex_unlock(&fleet->closing_mutex);
 }
 
-static void close_database(struct fleet_database *database)
-{
-	pthread_mutex_lock(&database->mutex);
-	struct fleet_instance **instances = database->instances;
-	size_t count = database->instance_count;
-	database->instances = NULL;
-	database->instance_count = 0;
-	pthread_mutex_unlock(&database->mutex);
-	for (size_t i = 0; i < count; i++)
-		fleet_release(instances[i]);
-	free(instances);
-	database_release(database);
-}
-
 void fleet_close(struct fleet *fleet)
 {
 	if (!fleet)
@@ -700,7 +692,8 @@ void fleet_close(struct fleet *fleet)
 		while (fleet->table[i]) {
 			struct fleet_database *database = fleet->table[i];
 			fleet->table[i] = database->next;
-			close_database(database);
+			end_instances(database, false, fleet_release);
+			database_release(database);
 		}
 	}
 	engine_database_close(fleet->platform);
