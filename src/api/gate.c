@@ -68,6 +68,7 @@ static enum role role_needed(enum api_who who)
 	case WHO_MEMBER:
 		return ROLE_MEMBER;
 	case WHO_VIEWER:
+	case WHO_ADMINISTRATOR:
 	case WHO_USER:
 	case WHO_ANYBODY:
 		break;

@@ -6,6 +6,7 @@
 #include "base/json_read.h"
 #include "base/json_write.h"
 #include "platform/database.h"
+#include "platform/group.h"
 
 struct api;
 struct api_row;
@@ -20,6 +21,7 @@ struct api_request {
 	struct caller caller;             // unless the row is open to anybody
 	struct organization organization; // where the row's path has one, or stands for one
 	struct database database;         // where the row's path has {db}
+	struct group group;               // where the row's path has {group}
 	const struct json *body;          // an object, or NULL: all fields are absent
 	struct json_writer out;           // the answer's body
 	int error_status; // for a failure that has another status here than in errors.c; 0 = none

@@ -9,21 +9,11 @@
 
 #include "api/body.h"
 #include "api/request.h"
+#include "platform/scope.h"
 
-/// Whom a route serves. From WHO_VIEWER on the path means an organization, and the caller needs that role in
+/// Whom a route serves. WHO_ADMINISTRATOR is one of the server. From WHO_VIEWER on the path means an organization, and the caller needs that role in
 /// it.
-enum api_who { WHO_ANYBODY, WHO_USER, WHO_VIEWER, WHO_MEMBER, WHO_ADMIN, WHO_OWNER };
-
-/// What a token needs that is not good for everything (spec/platform-api.md §2.4).
-enum api_scope {
-	SCOPE_NONE, // no resource of an organization is touched
-	SCOPE_READ,
-	SCOPE_DB_CREATE,
-	SCOPE_DB_DELETE,
-	SCOPE_DB_CONFIGURE,
-	SCOPE_DB_MINT_TOKEN,
-	SCOPE_DB_ROTATE_CREDS
-};
+enum api_who { WHO_ANYBODY, WHO_USER, WHO_ADMINISTRATOR, WHO_VIEWER, WHO_MEMBER, WHO_ADMIN, WHO_OWNER };
 
 enum api_forms {
 	ONE_FORM = 0,
@@ -38,10 +28,12 @@ struct api_row {
 	const char *path;
 	api_handler *handler;
 	enum api_who who;
-	enum api_scope scope;
+	enum scope scope;
 	enum body_need body;
 	unsigned forms;
 	const char *summary;
+	const char *takes; // schema of the body in the OpenAPI document; NULL without one
+	const char *gives; // schema of the answer with status 200; NULL is {}
 };
 
 const struct api_row *api_rows(size_t *out_count);

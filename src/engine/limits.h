@@ -3,6 +3,7 @@
 #ifndef ATOLL_ENGINE_LIMITS_H
 #define ATOLL_ENGINE_LIMITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,14 @@ struct engine_limits {
 	int connections_per_instance_max; // connections-max
 	size_t row_bytes_max;             // row-size-max
 	uint64_t transaction_bytes_max;   // transaction-size-max; 0 = no limit
+};
+
+/// What the owner of one database allows. May change while it is open.
+struct engine_rules {
+	uint64_t size_bytes_max; // growth beyond is refused, naming size_limit; 0 = no limit
+	bool block_reads;        // refuses reads and writes: ERR_BLOCKED
+	bool block_writes;       //
+	bool allow_attach;       // others of its group may attach it, read-only
 };
 
 #endif

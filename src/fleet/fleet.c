@@ -321,7 +321,8 @@ static bool open_locked(struct fleet_database *database, struct error *err)
 		return true;
 	struct fleet_instance_spec *specs = NULL;
 	size_t count = 0;
-	if (!callbacks->describe(callbacks->context, database->uuid, &specs, &count, err)) {
+	struct engine_rules rules;
+	if (!callbacks->describe(callbacks->context, database->uuid, &specs, &count, &rules, err)) {
 		// Whoever holds this entry and comes after us must not open what is no longer in the table.
 		database->destroyed = err->code == ERR_DATABASE_NOT_FOUND;
 		if (database->destroyed)
@@ -456,7 +457,8 @@ static bool find_spec(struct fleet *fleet, const char *database, const char *ins
 {
 	struct fleet_instance_spec *specs = NULL;
 	size_t count = 0;
-	if (!fleet->callbacks.describe(fleet->callbacks.context, database, &specs, &count, err))
+	struct engine_rules ignored;
+	if (!fleet->callbacks.describe(fleet->callbacks.context, database, &specs, &count, &ignored, err))
 		return false;
 	bool found = false;
 	for (size_t i = 0; i < count && !found; i++) {

@@ -39,10 +39,10 @@ struct fleet_options {
 	const char *simulate_latency; // "60ms", or "ord:nrt=80ms,ord:ams=50ms", or NULL
 	uint64_t log_bytes_max;       // history kept for each database beyond what replicas need
 
-	/// Lists the instances of a database; allocates *out_specs with malloc. ERR_DATABASE_NOT_FOUND if
-	/// unknown.
+	/// Lists the instances of a database and tells its rules; allocates *out_specs with malloc.
+	/// ERR_DATABASE_NOT_FOUND if unknown.
 	bool (*describe)(void *context, const char *database, struct fleet_instance_spec **out_specs,
-			 size_t *out_count, struct error *err);
+			 size_t *out_count, struct engine_rules *out_rules, struct error *err);
 	/// An instance became ready (why NULL) or failed. Called from a worker without locks held.
 	void (*instance_event)(void *context, const char *database, const char *instance,
 			       const struct error *why);
@@ -68,6 +68,9 @@ MUST_USE bool fleet_destroy_instance(struct fleet *fleet, const char *database, 
 				     struct error *err);
 /// The same for all instances and the history.
 MUST_USE bool fleet_destroy_database(struct fleet *fleet, const char *database, struct error *err);
+/// Takes effect on every instance before it returns, also on statements that begin afterwards in open streams. A
+/// database that is not open asks `describe` when it opens.
+void fleet_set_rules(struct fleet *fleet, const char *database, const struct engine_rules *rules);
 /// Removes folders of databases for which `keeps` is false: what a crash left between two steps. At start
 /// only.
 void fleet_sweep(struct fleet *fleet, bool (*keeps)(void *context, const char *database), void *context);

@@ -27,7 +27,9 @@ struct net_request;
 
 typedef void net_handler(void *context, struct net_request *request);
 
-enum net_place { NET_INLINE, NET_WORKER };
+/// NET_STREAM: called on a worker as soon as the head is there; the body is not gathered but read by
+/// net_request_read, as it comes, within body_bytes_max.
+enum net_place { NET_INLINE, NET_WORKER, NET_STREAM };
 
 struct net_route {
 	const char *method; // "GET" also serves HEAD
@@ -116,6 +118,14 @@ bool net_request_is_abandoned(const struct net_request *request);
 /// Runs `handler(context, request)` on a worker; urgent ones may use the reserve (base/workers.h).
 void net_request_run(struct net_request *request, net_handler *handler, void *context, bool urgent);
 
+/// NET_STREAM only: waits for more of the body and copies at most `size` bytes of it. *out_read 0 is its end. What was
+/// not read when the request is finished is dropped. A client that sends nothing for the idle time is given up.
+/// Fails: ERR_BODY_TOO_LARGE, ERR_TIMEOUT, ERR_BAD_REQUEST (the client went away, or broke the chunked form)
+MUST_USE bool net_request_read(struct net_request *request, char *out, size_t size, size_t *out_read,
+			       struct error *err);
+/// The Content-Length that was announced; UINT64_MAX when the body is chunked.
+uint64_t net_request_body_size(const struct net_request *request);
+
 // -- reply --------------------------------------------------------------------------------------------
 
 /// The body buffer, to be filled directly. Status is 200 and content type application/json unless set.
@@ -123,6 +133,10 @@ struct buffer *net_reply_body(struct net_request *request);
 void net_reply_status(struct net_request *request, int status);
 void net_reply_type(struct net_request *request, const char *content_type);              // a literal
 void net_reply_header(struct net_request *request, const char *name, const char *value); // copied
+
+/// The reply's body is this file from its start instead of the buffer; the descriptor is taken over. Memory does not
+/// grow with the size. HEAD sends no body.
+void net_reply_file(struct net_request *request, int fd, uint64_t size);
 
 /// Sends the reply. The request must not be touched afterwards.
 void net_request_finish(struct net_request *request);

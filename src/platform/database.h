@@ -4,6 +4,14 @@
 
 #include "platform/organization.h"
 
+struct database_configuration {
+	uint64_t size_limit_bytes; // 0 = none
+	bool allow_attach;
+	bool block_reads;
+	bool block_writes;
+	bool delete_protection;
+};
+
 struct database {
 	int64_t row; // in the store
 	const char *uuid;
@@ -12,6 +20,16 @@ struct database {
 	const char *primary_region; // "" without instances
 	const char *const *regions; // distinct codes of the instances, the primary's first, then sorted
 	size_t region_count;
+	int64_t group_row;
+	const char *group; // "" stands alone
+	struct database_configuration configuration;
+	bool archived;
+	bool draft;
+	bool is_schema;
+	const char *schema;      // "" has none
+	const char *parent_uuid; // NULL: no branch
+	const char *parent_name;
+	int64_t branched_ms;
 };
 
 /// What a database is asked to become. NULL is "not given".
@@ -58,13 +76,6 @@ MUST_USE bool platform_destroy_database(struct platform *platform, const struct 
 					const struct organization *organization,
 					const struct database *database, struct error *err);
 
-struct database_configuration {
-	uint64_t size_limit_bytes; // 0 = none
-	bool allow_attach;
-	bool block_reads;
-	bool block_writes;
-	bool delete_protection;
-};
 MUST_USE bool platform_database_configuration(struct platform *platform,
 					      const struct organization *organization,
 					      const struct database *database,

@@ -28,7 +28,7 @@ static void list_specs(struct store_txn *txn, int64_t database, struct buffer *o
 }
 
 static bool describe(void *context, const char *uuid, struct fleet_instance_spec **out_specs,
-		     size_t *out_count, struct error *err)
+		     size_t *out_count, struct engine_rules *out_rules, struct error *err)
 {
 	struct platform *platform = context;
 	OWNED(store_txn) struct store_txn *txn = NULL;
@@ -42,6 +42,7 @@ static bool describe(void *context, const char *uuid, struct fleet_instance_spec
 		return false;
 	if (!database)
 		return error_set(err, ERR_DATABASE_NOT_FOUND, "the database does not exist any more");
+	*out_rules = (struct engine_rules){0};
 	*out_count = specs.size / sizeof(struct fleet_instance_spec);
 	*out_specs = (void *)buffer_take(&specs, NULL);
 	return true;

@@ -17,6 +17,9 @@ struct organization {
 	const char *name;
 	const char *type; // "personal" or "team"
 	enum role role;   // the caller's
+	bool overages;
+	bool require_mfa;
+	int64_t only_group; // the caller's token sees nothing but this group; 0 = everything
 };
 
 struct member {

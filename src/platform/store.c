@@ -19,6 +19,7 @@ static const struct statement_row {
 // Migration N+1 stands at place N. One that was released is never changed.
 static const char *const migrations[] = {
 #include "0001-foundations.sql.inc"
+#include "0002-organizations.sql.inc"
 };
 
 const char *sql_text(enum sql_id id)

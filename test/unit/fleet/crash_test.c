@@ -31,8 +31,9 @@ static const char replica_id[] = "33333333-3333-4333-8333-333333333333";
 enum { ROUNDS = 25, WRITERS = 4, ID_SPACE = 1000000 };
 
 static bool describe(void *context, const char *database, struct fleet_instance_spec **out, size_t *count,
-		     struct error *err)
+		     struct engine_rules *rules, struct error *err)
 {
+	*rules = (struct engine_rules){0};
 	(void)context;
 	(void)database;
 	(void)err;

@@ -31,8 +31,9 @@ struct world {
 };
 
 static bool describe(void *context, const char *database, struct fleet_instance_spec **out, size_t *count,
-		     struct error *err)
+		     struct engine_rules *rules, struct error *err)
 {
+	*rules = (struct engine_rules){0};
 	struct world *world = context;
 	if (strcmp(database, database_id) != 0)
 		return error_set(err, ERR_DATABASE_NOT_FOUND, "no such database");
