@@ -17,10 +17,13 @@ static const struct statement_row {
 };
 
 // Migration N+1 stands at place N. One that was released is never changed.
-static const char *const migrations[] = {
+static const char *const foundations[] = {
 #include "0001-foundations.sql.inc"
+};
+static const char *const organizations[] = {
 #include "0002-organizations.sql.inc"
 };
+static const char *const *const migrations[] = {foundations, organizations};
 
 const char *sql_text(enum sql_id id)
 {
@@ -83,7 +86,8 @@ static bool migrate_step(struct engine_database *db, int64_t version, struct err
 	OWNED(store_txn) struct store_txn *txn = NULL;
 	if (!store_begin(db, STORE_WRITE, &txn, err))
 		return false;
-	store_run_script(txn, migrations[version - 1]);
+	for (const char *const *part = migrations[version - 1]; *part; part++)
+		store_run_script(txn, *part);
 	struct query *q = sql_query(txn, SQL_ADD_SCHEMA_VERSION);
 	query_bind_integer(q, ":version", version);
 	query_run(q);
