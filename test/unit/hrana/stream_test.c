@@ -25,8 +25,9 @@ static struct fleet *fleet;
 static atomic_bool ready;
 
 static bool describe(void *context, const char *database, struct fleet_instance_spec **out, size_t *out_count,
-		     struct error *err)
+		     struct engine_rules *rules, struct error *err)
 {
+	*rules = (struct engine_rules){0};
 	struct fleet_instance_spec *spec = calloc(1, sizeof(*spec));
 	memcpy(spec->uuid, INSTANCE, sizeof(spec->uuid));
 	memcpy(spec->location, "ord", 4);
