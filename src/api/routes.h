@@ -32,8 +32,9 @@ struct api_row {
 	enum body_need body;
 	unsigned forms;
 	const char *summary;
-	const char *takes; // schema of the body in the OpenAPI document; NULL without one
-	const char *gives; // schema of the answer with status 200; NULL is {}
+	// Names of schemas in schemas.json, of the whole body: {"database":{…}} is DatabaseAnswer, not Database.
+	const char *takes; // NULL without a body
+	const char *gives; // with status 200; NULL is {}, "NoBody" is not even that
 };
 
 const struct api_row *api_rows(size_t *out_count);
