@@ -1,8 +1,8 @@
 // The Platform API beside instances: spec/platform-api.md §1 (conventions) and §3 (endpoints).
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 
+import { served_routes } from '../lib/routes.mjs';
 import { label_of, request, startServer } from '../lib/server.mjs';
 
 let server, o;
@@ -33,30 +33,12 @@ function refused(answer, status, error, code) {
 	if (status === 401) assert.equal(answer.headers['www-authenticate'], 'Bearer');
 }
 
-// The rows of src/api/routes.c as the server serves them: one entry a method and path.
-function routes() {
-	const text = readFileSync(new URL('../../src/api/routes.c', import.meta.url), 'utf8');
-	const row = /^\t\{"([A-Z]+)", +(ORG|DB)? ?"([^"]*)", +(api_\w+), +(WHO_\w+), +(SCOPE_\w+), +(BODY_\w+), +([A-Z0-9_| ]+), +"/gm;
-	const list = [];
-	for (const [, method, org, tail, handler, who, scope, body, forms] of text.matchAll(row)) {
-		const start = { ORG: '/v1/organizations/{org}', DB: '/v1/organizations/{org}/databases/{db}' };
-		const path = (start[org] ?? '') + tail;
-		const paths = [path];
-		if (forms.includes('USER_TWIN')) paths.push(path.replace('/organizations/{org}', ''));
-		if (forms.includes('V3_TWIN')) paths.push(...paths.map((one) => one.replace(/^\/v1/, '/v3')));
-		for (const one of paths) list.push({ method, path: one, handler, who, scope, body });
-	}
-	return list;
-}
-
 function filled(path, org = server.organization) {
 	return path.replace('{org}', org).replace(/\{\w+\}/g, 'none');
 }
 
 test('the route table', async (t) => {
-	const all = routes();
-	const rows_in_file = readFileSync(new URL('../../src/api/routes.c', import.meta.url), 'utf8').match(/^\t\{"[A-Z]+", /gm);
-	assert.ok(all.length >= rows_in_file.length && rows_in_file.length > 30, 'the table was read whole');
+	const all = served_routes();
 	const closed = all.filter(({ who }) => who !== 'WHO_ANYBODY');
 
 	await t.test('only what anybody may know is open', () => {
