@@ -86,9 +86,63 @@ static void a_signal_ends_a_wait_without_deadline(void **state)
 	pthread_cond_destroy(&signalled.cond);
 }
 
+static void dates_are_read_with_their_zone(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} dates[] = {
+		{"1970-01-01T00:00:00Z", 0},
+		{"1970-01-01t00:00:01.5z", 1500},
+		{"2026-11-24T10:00:00Z", INT64_C(1795514400000)},
+		{"2026-11-24T11:00:00+01:00", INT64_C(1795514400000)},
+		{"2026-11-24T04:30:00-05:30", INT64_C(1795514400000)},
+		{"2026-11-24T10:00:00.123456789Z", INT64_C(1795514400123)},
+		{"2024-02-29T00:00:00Z", INT64_C(1709164800000)},
+		{"1969-12-31T23:59:59Z", -1000},
+	};
+	for (size_t i = 0; i < sizeof(dates) / sizeof(dates[0]); i++) {
+		int64_t ms;
+		assert_true(clock_parse(dates[i].text, &ms));
+		assert_int_equal(ms, dates[i].ms);
+	}
+}
+
+static void what_is_no_date_is_refused(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"yesterday",
+		"2026-11-24",
+		"2026-11-24T10:00:00",
+		"2026-11-24 10:00:00Z",
+		"2026-11-24T10:00Z",
+		"2026-11-24T10:00:00.Z",
+		"2026-11-24T10:00:00Z ",
+		"2026-11-24T10:00:00 01:00",
+		"2026-11-24T10:00:00+0100",
+		"2026-11-24T10:00:00+24:00",
+		"2026-13-01T00:00:00Z",
+		"2026-00-01T00:00:00Z",
+		"2026-02-29T00:00:00Z",
+		"2026-04-31T00:00:00Z",
+		"2026-01-01T24:00:00Z",
+		"2026-01-01T00:60:00Z",
+		"2026-01-01T00:00:60Z",
+		"1767225600",
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		int64_t ms;
+		if (clock_parse(texts[i], &ms))
+			fail_msg("\"%s\" was taken for a date", texts[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(dates_are_read_with_their_zone),
+		cmocka_unit_test(what_is_no_date_is_refused),
 		cmocka_unit_test(never_goes_back),
 		cmocka_unit_test(formats_moments),
 		cmocka_unit_test(a_wait_ends_with_its_deadline),
