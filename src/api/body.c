@@ -1,6 +1,9 @@
 #include "api/body.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "platform/group.h"
 
 static bool is_blank(const struct buffer *bytes)
 {
@@ -45,6 +48,51 @@ const char *body_image(struct json_fields *fields)
 {
 	static const char *const images[] = {"latest", "canary", NULL};
 	return images[json_fields_choice(fields, "image", images, 0)];
+}
+
+static bool add_extension(struct json_fields *fields, struct buffer *list, const char *name, size_t size)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "%.*s", (int)size, name);
+	if (size >= sizeof(text) || !platform_knows_extension(text)) {
+		json_fields_fail(fields, ERR_INVALID_FIELD, "invalid extension: %.*s", (int)size, name);
+		return false;
+	}
+	buffer_printf(list, "%s%s", list->size > 0 ? "," : "", text);
+	return true;
+}
+
+static bool add_extensions_of(struct json_fields *fields, struct buffer *list, const struct json *array)
+{
+	for (size_t i = 0; i < json_read_size(array); i++) {
+		size_t size = 0;
+		const char *name = json_read_text(json_read_at(array, i), &size);
+		if (!name) {
+			json_fields_fail(fields, ERR_INVALID_FIELD, "extensions must hold strings");
+			return false;
+		}
+		if (!add_extension(fields, list, name, size))
+			return false;
+	}
+	return true;
+}
+
+const char *body_extensions(struct json_fields *fields, struct arena *arena)
+{
+	OWNED(buffer) struct buffer list = {0};
+	const struct json *node = json_fields_get(fields, "extensions");
+	if (!node)
+		return NULL;
+	size_t size = 0;
+	const char *text = json_read_text(node, &size);
+	if (!text && json_read_kind(node) != JSON_KIND_ARRAY) {
+		json_fields_fail(fields, ERR_INVALID_FIELD, "extensions must be \"all\" or an array");
+		return NULL;
+	}
+	if (text && (size == 0 || strcmp(text, "all") == 0))
+		return size > 0 ? "all" : NULL;
+	bool ok = text ? add_extension(fields, &list, text, size) : add_extensions_of(fields, &list, node);
+	return ok && list.size > 0 ? arena_copy(arena, list.data, list.size) : NULL;
 }
 
 const char *body_location(struct json_fields *fields)

@@ -3,6 +3,7 @@
 #ifndef ATOLL_API_BODY_H
 #define ATOLL_API_BODY_H
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/json_read.h"
 
@@ -25,6 +26,9 @@ const char *body_text(struct json_fields *fields, const char *name, enum json_ne
 
 /// "latest" (also when absent) or "canary".
 const char *body_image(struct json_fields *fields);
+
+/// "all", or names separated by commas; NULL when absent. A text or an array of texts.
+const char *body_extensions(struct json_fields *fields, struct arena *arena);
 
 /// `location`, or `region` as older clients call it; NULL when neither is there.
 const char *body_location(struct json_fields *fields);

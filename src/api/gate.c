@@ -103,6 +103,13 @@ static bool find_database(struct api_request *req, struct error *err)
 	return false;
 }
 
+static bool find_group(struct api_request *req, struct error *err)
+{
+	const char *ref = net_request_param(req->net, "group");
+	return !ref ||
+	       platform_find_group(req->platform, &req->organization, ref, req->arena, &req->group, err);
+}
+
 static bool admit(struct api_request *req, struct error *err)
 {
 	if (req->row->who == WHO_ANYBODY)
@@ -111,7 +118,7 @@ static bool admit(struct api_request *req, struct error *err)
 		return false;
 	if (req->row->who == WHO_USER)
 		return true;
-	return enter_organization(req, err) && find_database(req, err);
+	return enter_organization(req, err) && find_group(req, err) && find_database(req, err);
 }
 
 static bool handle(struct api_request *req, struct error *err)

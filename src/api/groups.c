@@ -1,18 +1,118 @@
-#include "api/handlers.h"
-#include "api/views.h"
+#include <string.h>
 
-// Every database stands alone as yet; clients that look for its group first are told so (spec/platform-api.md
-// §3.5).
+#include "api/body.h"
+#include "api/handlers.h"
+#include "api/state.h"
+#include "api/views.h"
 
 bool api_list_groups(struct api_request *req, struct error *err)
 {
-	(void)err;
-	view_no_groups(&req->out);
+	struct group *groups;
+	size_t count;
+	if (!platform_list_groups(req->platform, &req->organization, req->arena, &groups, &count, err))
+		return false;
+	view_groups(&req->out, groups, count);
 	return true;
 }
 
 bool api_get_group(struct api_request *req, struct error *err)
 {
+	(void)err;
+	view_group(&req->out, &req->group);
+	return true;
+}
+
+bool api_create_group(struct api_request *req, struct error *err)
+{
+	struct json_fields fields = api_fields(req);
+	struct group_wish wish = {
+		.name = body_text(&fields, "name", JSON_REQUIRED),
+		.location = body_text(&fields, "location", JSON_REQUIRED),
+		.extensions = body_extensions(&fields, req->arena),
+	};
+	if (!json_fields_ok(&fields, err))
+		return false;
+
+	struct group group;
+	if (!platform_create_group(req->platform, &req->caller, &req->organization, &wish, req->arena, &group,
+				   err))
+		return false;
+	view_group(&req->out, &group);
+	return true;
+}
+
+bool api_destroy_group(struct api_request *req, struct error *err)
+{
+	if (!platform_destroy_group(req->platform, &req->caller, &req->organization, &req->group, err))
+		return false;
+	view_group(&req->out, &req->group);
+	return true;
+}
+
+// The group as a change left it.
+static bool show(struct api_request *req, struct error *err)
+{
+	struct group group;
+	if (!platform_find_group(req->platform, &req->organization, req->group.uuid, req->arena, &group, err))
+		return false;
+	view_group(&req->out, &group);
+	return true;
+}
+
+bool api_get_group_configuration(struct api_request *req, struct error *err)
+{
+	(void)err;
+	view_group_configuration(&req->out, req->group.delete_protection);
+	return true;
+}
+
+bool api_configure_group(struct api_request *req, struct error *err)
+{
+	struct json_fields fields = api_fields(req);
+	bool protection = json_fields_bool(&fields, "delete_protection", req->group.delete_protection);
+	if (!json_fields_ok(&fields, err) ||
+	    !platform_protect_group(req->platform, &req->caller, &req->organization, &req->group, protection,
+				    err))
+		return false;
+	view_group_configuration(&req->out, protection);
+	return true;
+}
+
+bool api_unarchive_group(struct api_request *req, struct error *err)
+{
+	return platform_unarchive_group(req->platform, &req->caller, &req->organization, &req->group, err) &&
+	       show(req, err);
+}
+
+bool api_rename_group(struct api_request *req, struct error *err)
+{
+	struct json_fields fields = api_fields(req);
+	const char *name = body_text(&fields, "name", JSON_REQUIRED);
+	return json_fields_ok(&fields, err) &&
+	       platform_rename_group(req->platform, &req->caller, &req->organization, &req->group, name,
+				     err) &&
+	       show(req, err);
+}
+
+// One binary serves all databases, so each of them has its newest version already.
+bool api_update_group(struct api_request *req, struct error *err)
+{
+	(void)err;
+	view_nothing(&req->out);
+	return true;
+}
+
+// -- migration to AWS: there is nothing to migrate to -------------------------------------------------
+
+bool api_get_group_migration(struct api_request *req, struct error *err)
+{
+	(void)err;
+	view_group_migration(&req->out);
+	return true;
+}
+
+bool api_refuse_group_migration(struct api_request *req, struct error *err)
+{
 	(void)req;
-	return error_set(err, ERR_GROUP_NOT_FOUND, "group not found");
+	return error_set(err, ERR_BAD_REQUEST, "migration to AWS is not supported by this server");
 }

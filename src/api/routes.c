@@ -4,8 +4,9 @@
 
 #include "api/handlers.h"
 
-#define ORG "/v1/organizations/{org}"
-#define DB  ORG "/databases/{db}"
+#define ORG   "/v1/organizations/{org}"
+#define DB    ORG "/databases/{db}"
+#define GROUP ORG "/groups/{group}"
 
 // One line a row: test/integration/platform.test.mjs reads them.
 // clang-format off
@@ -32,8 +33,18 @@ static const struct api_row rows[] = {
 	{"GET",    "/v1/locations/{code}",                 api_get_location,               WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "Retrieve a location and those closest to it", NULL, "LocationAnswer"},
 	{"GET",    "/v2/organizations/{org}/locations",    api_list_locations_by_platform, WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN,                       "List locations by platform", NULL, "LocationsByPlatform"},
 
-	{"GET",    ORG "/groups",                          api_list_groups,                WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "List groups", NULL, "GroupList"},
-	{"GET",    ORG "/groups/{group}",                  api_get_group,                  WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Retrieve a group", NULL, "GroupAnswer"},
+	{"GET",    ORG "/groups",                             api_list_groups,                WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "List groups", NULL, "GroupList"},
+	{"POST",   ORG "/groups",                             api_create_group,               WHO_MEMBER,  SCOPE_ORGANIZATION,    BODY_REQUIRED, USER_TWIN | V3_TWIN | KEYED,     "Create a group", "NewGroup", "GroupAnswer"},
+	{"GET",    GROUP "",                                  api_get_group,                  WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Retrieve a group", NULL, "GroupAnswer"},
+	{"DELETE", GROUP "",                                  api_destroy_group,              WHO_MEMBER,  SCOPE_ORGANIZATION,    BODY_NONE,     USER_TWIN | V3_TWIN,             "Delete a group with all its databases", NULL, "GroupAnswer"},
+	{"GET",    GROUP "/configuration",                    api_get_group_configuration,    WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Retrieve a group's settings", NULL, "GroupConfigurationResponse"},
+	{"PATCH",  GROUP "/configuration",                    api_configure_group,            WHO_MEMBER,  SCOPE_GROUP_CONFIGURE, BODY_REQUIRED, USER_TWIN | V3_TWIN,             "Change a group's settings", "GroupConfigurationInput", "GroupConfigurationResponse"},
+	{"POST",   GROUP "/unarchive",                        api_unarchive_group,            WHO_MEMBER,  SCOPE_GROUP_CONFIGURE, BODY_NONE,     USER_TWIN | V3_TWIN,             "Wake a group and its databases", NULL, "GroupAnswer"},
+	{"POST",   GROUP "/update",                           api_update_group,               WHO_MEMBER,  SCOPE_GROUP_CONFIGURE, BODY_NONE,     USER_TWIN | V3_TWIN,             "Update the server version of a group", NULL, NULL},
+	{"POST",   GROUP "/rename",                           api_rename_group,               WHO_MEMBER,  SCOPE_GROUP_CONFIGURE, BODY_REQUIRED, USER_TWIN | V3_TWIN,             "Rename a group", "RenameGroupInput", "GroupAnswer"},
+	{"GET",    GROUP "/aws/migration/info",               api_get_group_migration,        WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Tell about a migration to AWS", NULL, "GroupMigration"},
+	{"POST",   GROUP "/aws/migration/start",              api_refuse_group_migration,     WHO_ADMIN,   SCOPE_ORGANIZATION,    BODY_NONE,     USER_TWIN | V3_TWIN,             "Start a migration to AWS", NULL, "GroupMigration"},
+	{"POST",   GROUP "/aws/migration/abort",              api_refuse_group_migration,     WHO_ADMIN,   SCOPE_ORGANIZATION,    BODY_NONE,     USER_TWIN | V3_TWIN,             "Abort a migration to AWS", NULL, "GroupMigration"},
 
 	{"GET",    ORG "/databases",                       api_list_databases,             WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "List databases", NULL, "DatabaseList"},
 	{"POST",   ORG "/databases",                       api_create_database,            WHO_MEMBER,  SCOPE_DB_CREATE,       BODY_REQUIRED, USER_TWIN | V3_TWIN | KEYED,     "Create a database", "CreateDatabaseInput", "DatabaseCreated"},

@@ -237,16 +237,7 @@ void view_closest_region(struct json_writer *w, const struct location *location)
 	json_write_end_object(w);
 }
 
-// -- groups and databases -----------------------------------------------------------------------------
-
-void view_no_groups(struct json_writer *w)
-{
-	json_write_object(w);
-	json_write_key(w, "groups");
-	json_write_array(w);
-	json_write_end_array(w);
-	json_write_end_object(w);
-}
+// -- databases ----------------------------------------------------------------------------------------
 
 // Members that no database has yet carry the value that clients take for "none" or "off".
 static void write_database(struct json_writer *w, const struct database *database)

@@ -4,6 +4,7 @@
 #define ATOLL_API_VIEWS_H
 
 #include "base/json_write.h"
+#include "platform/group.h"
 #include "platform/instance.h"
 #include "platform/location.h"
 #include "platform/token.h"
@@ -32,7 +33,11 @@ void view_location(struct json_writer *w, const struct location *location,
 		   const struct location *const *closest, size_t closest_count);
 void view_closest_region(struct json_writer *w, const struct location *location);
 
-void view_no_groups(struct json_writer *w);
+void view_group(struct json_writer *w, const struct group *group);
+void view_groups(struct json_writer *w, const struct group *groups, size_t count);
+void view_group_transferred(struct json_writer *w, const struct group *group);
+void view_group_configuration(struct json_writer *w, bool delete_protection);
+void view_group_migration(struct json_writer *w);
 
 void view_database(struct json_writer *w, const struct database *database);
 void view_database_created(struct json_writer *w, const struct database *database);

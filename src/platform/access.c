@@ -15,7 +15,8 @@ enum {
 	LEEWAY_S = 60,
 	SCHEME_BYTES_MAX = 32,
 	CREDENTIAL_BYTES_MAX = SCHEME_BYTES_MAX + 1 + JWT_BYTES_MAX,
-	HASH_SECRET_BYTES = 192
+	HASH_SECRET_BYTES = 192,
+	FORGET_SINGLY_MAX = 8
 };
 
 struct access {
@@ -69,6 +70,17 @@ void access_forget_database(struct access *access, const char *database)
 {
 	directory_forget_database(access->directory, database);
 	access_cache_forget(access->cache, database);
+}
+
+// Beyond a few it is cheaper to check everybody anew than to look for those who are meant.
+void access_forget_databases(struct access *access, const char *databases, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		directory_forget_database(access->directory, databases + i * CRYPT_UUID_TEXT_BYTES);
+	if (count > FORGET_SINGLY_MAX)
+		access_cache_clear(access->cache);
+	for (size_t i = 0; i < count && count <= FORGET_SINGLY_MAX; i++)
+		access_cache_forget(access->cache, databases + i * CRYPT_UUID_TEXT_BYTES);
 }
 
 void access_forget_instance(struct access *access, const char *database, const char *instance)

@@ -133,3 +133,15 @@ void access_cache_forget(struct access_cache *cache, const char *database)
 		pthread_rwlock_unlock(&shard->lock);
 	}
 }
+
+void access_cache_clear(struct access_cache *cache)
+{
+	for (int i = 0; i < SHARD_COUNT; i++) {
+		struct shard *shard = &cache->shards[i];
+		pthread_rwlock_wrlock(&shard->lock);
+		if (shard->kept_count > 0)
+			memset(shard->sets, 0, sizeof(shard->sets));
+		shard->kept_count = 0;
+		pthread_rwlock_unlock(&shard->lock);
+	}
+}

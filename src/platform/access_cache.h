@@ -30,5 +30,6 @@ void access_cache_keep(struct access_cache *cache, const struct access_cache_key
 
 /// Drops all grants of a database. To be called after the directory forgot.
 void access_cache_forget(struct access_cache *cache, const char *database);
+void access_cache_clear(struct access_cache *cache);
 
 #endif

@@ -12,6 +12,8 @@ void access_destroy(struct access *access); // NULL is fine
 /// To be called after the commit, and before anybody is told that it happened:
 void access_label_added(struct access *access);                           // a host label exists now
 void access_forget_database(struct access *access, const char *database); // destroyed or rotated
+/// The same for many, whose UUIDs stand one behind the other, each CRYPT_UUID_TEXT_BYTES.
+void access_forget_databases(struct access *access, const char *databases, size_t count);
 void access_forget_instance(struct access *access, const char *database, const char *instance); // destroyed
 
 #endif

@@ -125,9 +125,9 @@ static int64_t add_database(struct store_txn *txn, const struct organization *or
 	return row;
 }
 
-static void audit_database(struct store_txn *txn, const struct caller *caller,
-			   const struct organization *organization, const char *code, const char *done,
-			   const char *name, const char *uuid)
+void database_audit(struct store_txn *txn, const struct caller *caller,
+		    const struct organization *organization, const char *code, const char *done,
+		    const char *name, const char *uuid)
 {
 	char message[160];
 	snprintf(message, sizeof(message), "%s database %s", done, name);
@@ -150,7 +150,7 @@ bool platform_create_database(struct platform *platform, const struct caller *ca
 	    !check_is_free(txn, organization, wish->name, label, err))
 		return false;
 	int64_t row = add_database(txn, organization, uuid, wish, label);
-	audit_database(txn, caller, organization, "db-create", "created", wish->name, uuid);
+	database_audit(txn, caller, organization, "db-create", "created", wish->name, uuid);
 	if (!store_commit(&txn, err))
 		return false;
 	access_label_added(platform->access);
@@ -250,47 +250,5 @@ bool platform_database_configuration(struct platform *platform, const struct org
 	// Nothing of it can be changed, so every database has what it was born with.
 	(void)platform, (void)organization, (void)database, (void)err;
 	*out = (struct database_configuration){0};
-	return true;
-}
-
-// -- destroying ---------------------------------------------------------------------------------------
-
-static bool remove_rows(struct store_txn *txn, const struct organization *organization,
-			const struct database *database)
-{
-	static const enum sql_id steps[] = {SQL_REMOVE_DATABASE_HOSTS, SQL_REMOVE_DATABASE_INSTANCES,
-					    SQL_REMOVE_DATABASE};
-	int removed = 0;
-	for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
-		struct query *q = sql_org_query(txn, steps[i], organization->row);
-		query_bind_integer(q, ":database", database->row);
-		removed = query_run(q);
-	}
-	return removed > 0;
-}
-
-bool platform_destroy_database(struct platform *platform, const struct caller *caller,
-			       const struct organization *organization, const struct database *database,
-			       struct error *err)
-{
-	OWNED(store_txn) struct store_txn *txn = NULL;
-	struct error failure;
-	if (!store_begin(platform->store, STORE_WRITE, &txn, err))
-		return false;
-	bool removed = remove_rows(txn, organization, database);
-	if (removed)
-		audit_database(txn, caller, organization, "db-delete", "destroyed", database->name,
-			       database->uuid);
-	if (!store_commit(&txn, err))
-		return false;
-	if (!removed)
-		return database_not_found(err, database->name);
-	access_forget_database(platform->access, database->uuid);
-	instances_announce(platform);
-	// It is gone for everybody already. Files that resist are swept at the next start.
-	if (!fleet_destroy_database(platform->fleet, database->uuid, &failure))
-		trace_warn("database.files_left", "database", database->uuid, "error", failure.message,
-			   "detail", failure.detail);
-	trace_info("database.destroyed", "database", database->uuid, "name", database->name);
 	return true;
 }

@@ -8,6 +8,7 @@
 #include "fleet/fleet.h"
 #include "platform/access_internal.h"
 #include "platform/audit.h"
+#include "platform/group.h"
 #include "platform/instance.h"
 #include "platform/location.h"
 #include "platform/names.h"
@@ -56,6 +57,32 @@ MUST_USE bool token_seed_open(struct platform *platform, struct error *err);
 const char *hostname_of(const struct platform *platform, struct arena *arena, const char *label);
 /// "could not find database with name [X]: record not found"
 bool database_not_found(struct error *err, const char *ref);
+
+/// message is "DONE database NAME".
+void database_audit(struct store_txn *txn, const struct caller *caller,
+		    const struct organization *organization, const char *code, const char *done,
+		    const char *name, const char *uuid);
+
+// -- database_destroy.c
+/// Takes the databases of a group, or with group 0 those of the whole organization and its groups too, out of the
+/// store and lists their UUIDs (each CRYPT_UUID_TEXT_BYTES).
+void databases_remove(struct store_txn *txn, int64_t organization, int64_t group, struct buffer *out_uuids);
+/// After the commit: nobody gets in any more, and the files go.
+void databases_removed(struct platform *platform, const struct buffer *uuids);
+
+// -- group.c
+bool group_not_found(struct error *err);
+bool group_find(struct store_txn *txn, const struct organization *organization, const char *ref,
+		struct arena *arena, struct group *out);
+bool group_has_location(const struct group *group, const char *code);
+void group_add_location(struct store_txn *txn, const struct organization *organization, int64_t group,
+			const char *code);
+/// Platform tokens that are good for the group only.
+void group_revoke_tokens(struct store_txn *txn, const struct group *group);
+/// message is "DONE group NAME"; value NULL adds nothing to the data.
+void group_audit(struct store_txn *txn, const struct caller *caller, const struct organization *organization,
+		 const char *code, const char *done, const struct group *group, const char *key,
+		 const char *value);
 
 // -- instance.c
 const char *instance_state_name(enum instance_state state);

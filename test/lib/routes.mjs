@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 
 const source = new URL('../../src/api/routes.c', import.meta.url);
-const starts = { ORG: '/v1/organizations/{org}', DB: '/v1/organizations/{org}/databases/{db}' };
+const starts = { ORG: '/v1/organizations/{org}', DB: '/v1/organizations/{org}/databases/{db}', GROUP: '/v1/organizations/{org}/groups/{group}' };
 
 /// One entry a row: {method, path, handler, who, scope, body, forms, paths}; `paths` are all under which it is served.
 export function route_rows() {
 	const text = readFileSync(source, 'utf8');
-	const row = /^\t\{"([A-Z]+)", +(ORG|DB)? ?"([^"]*)", +(api_\w+), +(WHO_\w+), +(SCOPE_\w+), +(BODY_\w+), +([A-Z0-9_| ]+), +"/gm;
+	const row = /^\t\{"([A-Z]+)", +(ORG|DB|GROUP)? ?"([^"]*)", +(api_\w+), +(WHO_\w+), +(SCOPE_\w+), +(BODY_\w+), +([A-Z0-9_| ]+), +"/gm;
 	const rows = [];
 	for (const [, method, start, tail, handler, who, scope, body, forms] of text.matchAll(row)) {
 		const path = (starts[start] ?? '') + tail;

@@ -58,6 +58,7 @@ ALTER TABLE database ADD COLUMN parent_uuid TEXT;
 ALTER TABLE database ADD COLUMN parent_name TEXT;
 ALTER TABLE database ADD COLUMN branched_ms INTEGER;
 CREATE INDEX database_by_group ON database (database_group) WHERE database_group IS NOT NULL;
+CREATE INDEX instance_failed ON instance (database) WHERE state = 'failed';
 CREATE INDEX database_by_parent ON database (parent_uuid) WHERE parent_uuid IS NOT NULL;
 
 CREATE TABLE invite (

@@ -50,7 +50,7 @@ static void reading_is_for_viewers_and_changing_is_not(void **state)
 			assert_int_equal(rows[i].scope == SCOPE_READ, reads);
 		}
 		if (rows[i].body != BODY_NONE || rows[i].forms & KEYED)
-			assert_string_equal(rows[i].method, "POST");
+			assert_false(reads || strcmp(rows[i].method, "DELETE") == 0);
 	}
 }
 
@@ -59,7 +59,7 @@ static void no_path_is_served_twice(void **state)
 	OWNED(arena) struct arena arena = {0};
 	size_t count, seen = 0;
 	const struct api_row *rows = api_rows(&count);
-	const char *names[256];
+	const char *names[1024];
 	for (size_t i = 0; i < count; i++) {
 		const char *paths[API_PATHS_MAX];
 		size_t path_count = api_row_paths(&rows[i], &arena, paths);

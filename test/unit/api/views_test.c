@@ -111,7 +111,7 @@ static void successes_without_output_are_an_empty_object(void **state)
 {
 	EXPECT("{}", view_nothing(w));
 	EXPECT("{\"instance\":\"i\"}", view_name(w, "instance", "i"));
-	EXPECT("{\"groups\":[]}", view_no_groups(w));
+	EXPECT("{\"groups\":[]}", view_groups(w, NULL, 0));
 }
 
 int main(void)
