@@ -31,7 +31,7 @@ struct capture {
 	uint32_t count;  // frames held, from `first`
 	uint32_t capacity;
 	uint32_t count_max; // frames of a transaction; 0 = no limit
-	_Atomic(bool) refused;
+	_Atomic(enum capture_full) full;
 	bool complete;
 	struct captured_frame *frames;
 	char *pages;
@@ -169,9 +169,9 @@ void capture_limit(struct capture *capture, uint32_t frame_count_max)
 	capture->count_max = frame_count_max;
 }
 
-bool capture_has_refused(struct capture *capture)
+enum capture_full capture_full_cause(struct capture *capture)
 {
-	return atomic_exchange(&capture->refused, false);
+	return atomic_exchange(&capture->full, CAPTURE_FULL_NONE);
 }
 
 bool capture_holds_commit(const struct capture *capture)
@@ -272,7 +272,7 @@ static bool refuse_frame(struct capture *capture, int size, int64_t offset)
 	int64_t number = (offset - WAL_HEADER_BYTES) / WAL_FRAME_BYTES + 1;
 	bool refuse = number >= (int64_t)capture->first + capture->count_max;
 	if (refuse)
-		atomic_store(&capture->refused, true);
+		atomic_store(&capture->full, CAPTURE_FULL_TRANSACTION);
 	return refuse;
 }
 
@@ -282,6 +282,8 @@ static int shim_write_wal(sqlite3_file *file, const void *bytes, int size, sqlit
 	if (capture && refuse_frame(capture, size, offset))
 		return SQLITE_FULL;
 	int rc = real_of(file)->pMethods->xWrite(real_of(file), bytes, size, offset);
+	if (rc == SQLITE_FULL && capture)
+		atomic_store(&capture->full, CAPTURE_FULL_DISK);
 	if (rc == SQLITE_OK && capture)
 		saw_write(capture, bytes, size, offset);
 	return rc;

@@ -42,8 +42,10 @@ bool capture_take(struct capture *capture, struct log_txn *out, bool *out_comple
 
 /// Refuses transactions of more frames (SQLITE_FULL, SQLite rolls back): a captured transaction lies in memory. 0: none.
 void capture_limit(struct capture *capture, uint32_t frame_count_max);
-/// Whether a transaction was refused since the last question.
-bool capture_has_refused(struct capture *capture);
+/// Why a write to the WAL was refused since the last question: none was, it was of too large a transaction, or the disk
+/// is full.
+enum capture_full { CAPTURE_FULL_NONE, CAPTURE_FULL_TRANSACTION, CAPTURE_FULL_DISK };
+enum capture_full capture_full_cause(struct capture *capture);
 
 /// Whether capture_take would return a transaction.
 bool capture_holds_commit(const struct capture *capture);

@@ -9,6 +9,7 @@
 #include "engine/capture.h"
 #include "engine/functions.h"
 #include "engine/internal.h"
+#include "engine/sqlite_core.h"
 
 // The quick path's budget is counted in work, about a millisecond of it, not in time: a busy machine makes no
 // statement slow.
@@ -140,6 +141,29 @@ static void learn(struct connection *connection, struct cached_statement *cached
 			    !policy_mentions(cached->sql, cached->sql_size, "rollback");
 }
 
+// SQLite says "full" of a disk and of limits alike.
+static void name_full_limit(struct connection *connection, struct error *err)
+{
+	struct engine_database *database = connection->database;
+	switch (capture_full_cause(database->capture)) {
+	case CAPTURE_FULL_TRANSACTION:
+		snprintf(err->message, sizeof(err->message),
+			 "SQLite error: the %s was rolled back: it writes more than the limit "
+			 "transaction-size-max of %llu bytes",
+			 sqlite3_get_autocommit(connection->db) ? "transaction" : "statement",
+			 (unsigned long long)database->limits.transaction_bytes_max);
+		break;
+	case CAPTURE_FULL_NONE:
+		if (connection->size_bytes_max > 0)
+			snprintf(err->message, sizeof(err->message),
+				 "SQLite error: size limit of the database reached (size_limit = %llu bytes)",
+				 (unsigned long long)connection->size_bytes_max);
+		break;
+	case CAPTURE_FULL_DISK:
+		break;
+	}
+}
+
 static bool stopped(struct connection *connection, int rc, struct error *err)
 {
 	const struct engine_limits *limits = &connection->database->limits;
@@ -158,11 +182,8 @@ static bool stopped(struct connection *connection, int rc, struct error *err)
 		break;
 	}
 	policy_sqlite_error(connection->db, rc, err);
-	if ((rc & 0xff) == SQLITE_FULL && capture_has_refused(connection->database->capture))
-		snprintf(err->message, sizeof(err->message),
-			 "SQLite error: the transaction was rolled back: it writes more than the limit "
-			 "transaction-size-max of %llu bytes",
-			 (unsigned long long)limits->transaction_bytes_max);
+	if ((rc & 0xff) == SQLITE_FULL)
+		name_full_limit(connection, err);
 	return false;
 }
 
@@ -411,6 +432,8 @@ bool connection_run(struct connection *connection, struct cached_statement *cach
 {
 	sqlite3 *db = connection->db;
 	int64_t began = clock_monotonic_ns();
+	if (connection->size_bytes_max > 0 && cached->policy.kind == STATEMENT_WRITE)
+		sqlite_core_keep_statement_journal(cached->stmt);
 	sqlite3_int64 changes_before = cached->writes ? sqlite3_total_changes64(db) : 0;
 	begin_work(connection);
 	uint64_t rows = 0;

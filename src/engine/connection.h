@@ -50,10 +50,12 @@ struct connection {
 	int budget_used;
 	enum stop_reason stop;
 	bool holds_lane;
-	bool in_commit; // between SQLite's commit hook and publication
-	int last_rc;    // what the last statement ended with, its commit included
-	bool own;       // Atoll's own SQL: no policy
-	bool has_state; // a pragma was set: not plain any more
+	bool in_commit;          // between SQLite's commit hook and publication
+	int last_rc;             // what the last statement ended with, its commit included
+	bool own;                // Atoll's own SQL: no policy
+	bool has_state;          // a pragma was set: not plain any more
+	uint64_t rules_version;  // for which size_bytes_max was set
+	uint64_t size_bytes_max; // 0 = no limit
 	uint64_t tick;
 	struct cached_statement cache[STATEMENT_SETS][STATEMENT_WAYS];
 };

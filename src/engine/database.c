@@ -180,6 +180,7 @@ bool engine_database_open(const struct engine_options *options, struct engine_da
 	db->role = options->role;
 	db->workers = options->workers;
 	db->limits = options->limits;
+	engine_database_set_rules(db, &options->rules);
 	db->on_durable = options->on_durable;
 	db->context = options->context;
 	db->capture = capture_create();

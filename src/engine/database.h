@@ -27,6 +27,7 @@ struct engine_options {
 	enum engine_role role;
 	struct workers *workers;
 	struct engine_limits limits;
+	struct engine_rules rules;
 	uint64_t log_segment_bytes_max;
 	uint64_t log_bytes_max;
 	void (*on_durable)(void *context); // primary: new frames may be read from the log; no locks are held
@@ -44,6 +45,8 @@ bool engine_database_exists(const char *folder);
 /// Fails: ERR_NOT_FOUND no file; ERR_CORRUPT; ERR_IO; ERR_FULL.
 MUST_USE bool engine_database_open(const struct engine_options *options, struct engine_database **out,
 				   struct error *err);
+/// For all statements that begin afterwards, also in open streams and transactions; COMMIT and ROLLBACK always work.
+void engine_database_set_rules(struct engine_database *db, const struct engine_rules *rules);
 /// Stops taking work: statements under way are interrupted, waiting writers are sent away (ERR_SHUTDOWN).
 void engine_database_retire(struct engine_database *db);
 /// Its files are being removed: closing neither checkpoints nor writes anything more.

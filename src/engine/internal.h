@@ -59,6 +59,14 @@ struct flush {
 	int wal_fd;
 };
 
+/// What the owner allows (rules.c). Version moves after each change.
+struct rules {
+	_Atomic(uint64_t) version; // 0: none were ever set
+	_Atomic(uint64_t) size_bytes_max;
+	_Atomic(bool) blocks_reads;
+	_Atomic(bool) blocks_writes;
+};
+
 struct pool {
 	pthread_mutex_t mutex;
 	pthread_cond_t given;
@@ -76,6 +84,7 @@ struct engine_database {
 	enum engine_role role;
 	struct workers *workers;
 	struct engine_limits limits;
+	struct rules rules;
 	void (*on_durable)(void *context);
 	void *context;
 	struct log *log;         // primary
@@ -146,6 +155,18 @@ bool flush_wait_for(struct engine_database *db, struct quick_wait *wait, uint64_
 bool flush_has_failed(struct engine_database *db);
 /// At once, for a commit that the history could not take: it has no frame_no that readers could wait for.
 void flush_unlogged(struct engine_database *db);
+
+// -- rules.c
+static inline bool rules_block_any(struct engine_database *db)
+{
+	return atomic_load_explicit(&db->rules.blocks_writes, memory_order_acquire);
+}
+/// Fails: ERR_BLOCKED. Judged by the text alone: SQLite obeys some pragmas when it compiles them.
+MUST_USE bool rules_allow(struct engine_database *db, const struct statement *statement, struct error *err);
+/// Before a connection writes, in the lane: what it may write, it may write up to the present limit.
+MUST_USE bool rules_bound_size(struct connection *connection, bool vacuum, struct error *err);
+/// The file is smaller now: every connection's limit is to be set anew.
+void rules_vacuumed(struct engine_database *db);
 
 // -- quick.c
 /// Commits the shared transaction, if one is open. Its members then wait for durability.

@@ -52,6 +52,7 @@ bool policy_mentions(const char *sql, size_t size, const char *word);
 struct policy_seen {
 	bool uses_connection_state; // changes(), total_changes(), last_insert_rowid()
 	bool vacuum;                // set by the caller: lets VACUUM attach its temporary copy
+	bool engine;                // set by the caller: a command of the engine's own
 };
 
 /// sqlite3_set_authorizer callback for clients' connections; context is a struct policy_seen.

@@ -121,7 +121,8 @@ static enum quick_outcome quick_write(struct engine_database *db, const struct s
 	enum quick_outcome outcome = QUICK_DECLINED;
 	pthread_mutex_lock(&group->mutex);
 	struct connection *sharer = group->sharer;
-	bool joins = may_share(db, statement, &cached) &&
+	struct error ignored;
+	bool joins = may_share(db, statement, &cached) && rules_bound_size(sharer, false, &ignored) &&
 		     (atomic_load(&group->open) ? !lane_has_waiters(db) : open_group_locked(db));
 	if (joins) {
 		sqlite3_set_last_insert_rowid(sharer->db, 0);
@@ -173,7 +174,9 @@ enum quick_outcome engine_quick_execute(struct engine_database *db, bool allow_w
 					struct quick_wait *wait, struct statement_result *out, bool *out_ok,
 					struct error *err)
 {
-	struct connection *connection = statement->sql_size <= QUICK_SQL_BYTES_MAX ? pool_try(db) : NULL;
+	// What is blocked may take its time.
+	bool quick = statement->sql_size <= QUICK_SQL_BYTES_MAX && !rules_block_any(db);
+	struct connection *connection = quick ? pool_try(db) : NULL;
 	if (!connection)
 		return QUICK_DECLINED;
 	struct cached_statement *cached;

@@ -34,6 +34,12 @@ int sqlite_core_append(sqlite3 *db, const uint32_t *page_nos, const char *pages,
 	return rc;
 }
 
+void sqlite_core_keep_statement_journal(sqlite3_stmt *stmt)
+{
+	Vdbe *program = (Vdbe *)stmt;
+	program->usesStmtJournal = !program->readOnly;
+}
+
 void sqlite_core_forget(sqlite3 *db)
 {
 	sqlite3_mutex_enter(db->mutex);

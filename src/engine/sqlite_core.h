@@ -1,4 +1,4 @@
-/// sqlite_core: the one thing that Atoll needs from SQLite's inside.
+/// sqlite_core: the few things that Atoll needs from SQLite's inside.
 ///
 /// SQLite is compiled through sqlite_core.c, which includes the amalgamation, so that a replica can take the
 /// frames of a transaction exactly as the primary wrote them. Through SQL (sqlite_dbpage) the pager would
@@ -19,5 +19,9 @@ int sqlite_core_append(sqlite3 *db, const uint32_t *page_nos, const char *pages,
 
 /// Empties the connection's page cache: it would not notice what sqlite_core_append wrote.
 void sqlite_core_forget(sqlite3 *db);
+
+/// Makes the statement's next run undoable alone when the database may not grow: SQLite would else roll back its whole
+/// transaction for want of a journal that most single-row writes do without.
+void sqlite_core_keep_statement_journal(sqlite3_stmt *stmt);
 
 #endif

@@ -135,6 +135,18 @@ static bool enter_lane(struct connection *connection, struct error *err)
 	return false;
 }
 
+static bool enter_lane_to_write(struct connection *connection, bool vacuum, struct error *err)
+{
+	bool held = connection->holds_lane;
+	if (!enter_lane(connection, err))
+		return false;
+	if (rules_bound_size(connection, vacuum, err))
+		return true;
+	if (!held)
+		lane_release(connection->database);
+	return false;
+}
+
 // Runs under the connection's mutex. The lane is entered before SQLite would ask for its write lock, so that
 // nobody ever meets a lock that is taken.
 static bool execute_locked(struct engine_stream *stream, const struct statement *statement,
@@ -149,7 +161,8 @@ static bool execute_locked(struct engine_stream *stream, const struct statement 
 				 "(limit transaction-timeout)",
 				 (long long)db->limits.transaction_ms_max);
 	struct cached_statement *cached;
-	if (!connection_prepare(connection, statement->sql, statement->sql_size, &cached, err) ||
+	if (!rules_allow(db, statement, err) ||
+	    !connection_prepare(connection, statement->sql, statement->sql_size, &cached, err) ||
 	    !check_alone(cached, err) || !connection_bind(cached, statement, err))
 		return false;
 	struct policy_statement policy = cached->policy;
@@ -158,7 +171,7 @@ static bool execute_locked(struct engine_stream *stream, const struct statement 
 	    policy.kind == STATEMENT_ROLLBACK)
 		locks = policy.is_immediate;
 	// On a replica the lane's things (the capture above all) are the applier's; SQLite itself refuses the write.
-	if (locks && db->role == ENGINE_PRIMARY && !enter_lane(connection, err)) {
+	if (locks && db->role == ENGINE_PRIMARY && !enter_lane_to_write(connection, policy.is_vacuum, err)) {
 		sqlite3_reset(cached->stmt);
 		sqlite3_clear_bindings(cached->stmt);
 		return false;
@@ -167,6 +180,8 @@ static bool execute_locked(struct engine_stream *stream, const struct statement 
 	struct statement_result result;
 	bool in_lane = connection->holds_lane;
 	bool ok = connection_run(connection, cached, sink, &result, err);
+	if (policy.is_vacuum)
+		rules_vacuumed(db);
 	struct error publish_error;
 	bool published = leave_lane_if_done(connection, &publish_error);
 	// It ended by itself before the one who waited could end it.

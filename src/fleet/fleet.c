@@ -238,6 +238,7 @@ static struct fleet_instance *install_locked(struct fleet_database *database, st
 {
 	struct fleet_instance **place = place_of_locked(database, instance->spec.uuid);
 	struct fleet_instance *old = NULL;
+	engine_database_set_rules(instance->engine, &database->rules);
 	if (place) {
 		old = *place;
 		*place = instance;
@@ -321,8 +322,7 @@ static bool open_locked(struct fleet_database *database, struct error *err)
 		return true;
 	struct fleet_instance_spec *specs = NULL;
 	size_t count = 0;
-	struct engine_rules rules;
-	if (!callbacks->describe(callbacks->context, database->uuid, &specs, &count, &rules, err)) {
+	if (!callbacks->describe(callbacks->context, database->uuid, &specs, &count, &database->rules, err)) {
 		// Whoever holds this entry and comes after us must not open what is no longer in the table.
 		database->destroyed = err->code == ERR_DATABASE_NOT_FOUND;
 		if (database->destroyed)
@@ -564,6 +564,21 @@ bool fleet_destroy_database(struct fleet *fleet, const char *uuid, struct error 
 	database_release(database);
 	OWNED(text) char *folder = database_folder(fleet, uuid);
 	return disk_remove_tree(folder, err);
+}
+
+void fleet_set_rules(struct fleet *fleet, const char *uuid, const struct engine_rules *rules)
+{
+	pthread_rwlock_rdlock(&fleet->table_lock);
+	struct fleet_database *database = find_held(fleet, uuid);
+	pthread_rwlock_unlock(&fleet->table_lock);
+	if (!database)
+		return;
+	pthread_mutex_lock(&database->mutex);
+	database->rules = *rules;
+	for (size_t i = 0; i < database->instance_count; i++)
+		engine_database_set_rules(database->instances[i]->engine, rules);
+	pthread_mutex_unlock(&database->mutex);
+	database_release(database);
 }
 
 void fleet_sweep(struct fleet *fleet, bool (*keeps)(void *context, const char *database), void *context)

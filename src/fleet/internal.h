@@ -44,6 +44,7 @@ struct fleet_database {
 	// guarded by mutex
 	bool opened;
 	bool destroyed;
+	struct engine_rules rules;
 	struct fleet_instance **instances;
 	size_t instance_count;
 	char (*filling)[CRYPT_UUID_TEXT_BYTES]; // replicas whose folders are being written
