@@ -6,6 +6,7 @@
 #include "api/errors.h"
 #include "api/state.h"
 #include "base/clock.h"
+#include "platform/scope.h"
 #include "platform/token.h"
 
 enum { KEY_CHARACTERS_MAX = 128, REPLAY_WAIT_MS = 30000 };
@@ -55,6 +56,7 @@ static bool find_caller(struct api_request *req, struct error *err)
 		return false;
 	const char *agent = net_request_header(req->net, "User-Agent");
 	req->caller.origin = starts_with(agent, "turso-cli/") || starts_with(agent, "atoll/") ? "cli" : "web";
+	req->caller.address = net_request_peer(req->net);
 	return true;
 }
 
@@ -76,18 +78,55 @@ static enum role role_needed(enum api_who who)
 	return ROLE_VIEWER;
 }
 
+// Whoever takes itself away needs no more than to be there.
+static bool concerns_oneself(const struct api_request *req)
+{
+	const char *username = net_request_param(req->net, "username");
+	return req->row->forms & OR_ONESELF && username && strcasecmp(username, req->caller.username) == 0;
+}
+
+static bool check_role(const struct api_request *req, struct error *err)
+{
+	enum role needed = role_needed(req->row->who);
+	if (req->organization.role >= needed || concerns_oneself(req))
+		return true;
+	if (req->row->forms & SETS_ROLE)
+		return error_set(err, ERR_INSUFFICIENT_ROLE,
+				 "updating member roles is only allowed for admin or owner");
+	return error_set(err, ERR_INSUFFICIENT_ROLE,
+			 "this needs the role %s in organization %s, and yours is %s", role_name(needed),
+			 req->organization.slug, role_name(req->organization.role));
+}
+
+// What the token is good for, whatever its user's role is.
+static bool check_scope(const struct api_request *req, struct error *err)
+{
+	enum scope needed = req->row->scope;
+	if ((req->caller.scopes & needed) == needed)
+		return true;
+	if (needed == SCOPE_ACCOUNT)
+		return error_set(err, ERR_INSUFFICIENT_SCOPE,
+				 "this token is good for one organization only; this needs one for all");
+	if (needed == SCOPE_ORGANIZATION)
+		return error_set(
+			err, ERR_INSUFFICIENT_SCOPE,
+			"this token is good for one group only; this needs one for the organization");
+	return error_set(err, ERR_INSUFFICIENT_SCOPE, "this needs the scope %s, which the token has not",
+			 scope_name(needed));
+}
+
+static bool check_administrator(const struct api_request *req, struct error *err)
+{
+	if (req->row->who != WHO_ADMINISTRATOR || req->caller.administrator)
+		return true;
+	return error_set(err, ERR_INSUFFICIENT_ROLE, "this is for administrators of the server only");
+}
+
 static bool enter_organization(struct api_request *req, struct error *err)
 {
-	if (!platform_enter_organization(req->platform, &req->caller, net_request_param(req->net, "org"),
-					 req->arena, &req->organization, err))
-		return false;
-	enum role needed = role_needed(req->row->who);
-	if (req->organization.role < needed)
-		return error_set(err, ERR_INSUFFICIENT_ROLE,
-				 "this needs the role %s in organization %s, and yours is %s",
-				 role_name(needed), req->organization.slug,
-				 role_name(req->organization.role));
-	return true;
+	return platform_enter_organization(req->platform, &req->caller, net_request_param(req->net, "org"),
+					   req->arena, &req->organization, err) &&
+	       check_role(req, err);
 }
 
 static bool find_database(struct api_request *req, struct error *err)
@@ -116,9 +155,10 @@ static bool admit(struct api_request *req, struct error *err)
 		return true;
 	if (!find_caller(req, err))
 		return false;
-	if (req->row->who == WHO_USER)
-		return true;
-	return enter_organization(req, err) && find_group(req, err) && find_database(req, err);
+	if (req->row->who < WHO_VIEWER)
+		return check_administrator(req, err) && check_scope(req, err);
+	return enter_organization(req, err) && check_scope(req, err) && find_group(req, err) &&
+	       find_database(req, err);
 }
 
 static bool handle(struct api_request *req, struct error *err)

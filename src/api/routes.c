@@ -26,8 +26,8 @@ static const struct api_row rows[] = {
 	{"GET",    "/v1/organizations",                    api_list_organizations,         WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "List the caller's organizations", NULL, "OrganizationList"},
 	{"GET",    "/v2/organizations",                    api_list_organizations,         WHO_USER,    SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "List the caller's organizations", NULL, "OrganizationList"},
 	{"GET",    ORG "",                                 api_get_organization,           WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     V3_TWIN,                         "Retrieve an organization", NULL, "OrganizationAnswer"},
-	{"GET",    ORG "/members",                         api_list_members,               WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     V3_TWIN,                         "List the members of an organization", NULL, "MemberList"},
-	{"GET",    ORG "/members/{username}",              api_get_member,                 WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     V3_TWIN,                         "Retrieve a member of an organization", NULL, "MemberAnswer"},
+	{"GET",    ORG "/members",                         api_list_members,               WHO_VIEWER,  SCOPE_ORGANIZATION,    BODY_NONE,     V3_TWIN,                         "List the members of an organization", NULL, "MemberList"},
+	{"GET",    ORG "/members/{username}",              api_get_member,                 WHO_VIEWER,  SCOPE_ORGANIZATION,    BODY_NONE,     V3_TWIN,                         "Retrieve a member of an organization", NULL, "MemberAnswer"},
 
 	{"GET",    "/v1/locations",                        api_list_locations,             WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "List locations", NULL, "LocationList"},
 	{"GET",    "/v1/locations/{code}",                 api_get_location,               WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "Retrieve a location and those closest to it", NULL, "LocationAnswer"},

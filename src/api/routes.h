@@ -11,16 +11,18 @@
 #include "api/request.h"
 #include "platform/scope.h"
 
-/// Whom a route serves. WHO_ADMINISTRATOR is one of the server. From WHO_VIEWER on the path means an organization, and the caller needs that role in
-/// it.
+/// Whom a route serves; the table in routes.c is the table of rights. WHO_ADMINISTRATOR is one of the server. From
+/// WHO_VIEWER on the path means an organization, and the caller needs that role in it.
 enum api_who { WHO_ANYBODY, WHO_USER, WHO_ADMINISTRATOR, WHO_VIEWER, WHO_MEMBER, WHO_ADMIN, WHO_OWNER };
 
 enum api_forms {
 	ONE_FORM = 0,
-	USER_TWIN = 1, // also without /organizations/{org}: the caller's own organization
-	V3_TWIN = 2,   // also below /v3: the same resources, named by id
-	KEYED = 4,     // honours Idempotency-Key
-	PART_GOES = 8  // removes a part of {db}, and says so when there is no {db}
+	USER_TWIN = 1,   // also without /organizations/{org}: the caller's own organization
+	V3_TWIN = 2,     // also below /v3: the same resources, named by id
+	KEYED = 4,       // honours Idempotency-Key
+	PART_GOES = 8,   // removes a part of {db}, and says so when there is no {db}
+	OR_ONESELF = 16, // any member may do it to itself, as {username}
+	SETS_ROLE = 32   // has a sentence of its own for those who may not
 };
 
 struct api_row {

@@ -19,6 +19,7 @@ void audit_add(struct store_txn *txn, const struct caller *caller, int64_t organ
 	query_bind_text(q, ":message", message);
 	query_bind_text(q, ":author", caller->username);
 	query_bind_text(q, ":origin", caller->origin);
+	query_bind_text(q, ":address", caller->address ? caller->address : "");
 	query_bind_text(q, ":data", buffer_text(&json));
 	query_bind_integer(q, ":now", clock_wall_ms());
 	query_run(q);

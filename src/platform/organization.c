@@ -26,7 +26,7 @@ static enum role role_of(const char *name)
 	return role;
 }
 
-// Columns: id, uuid, slug, name, type, role.
+// Columns: id, uuid, slug, name, type, role, overages, require_mfa.
 static struct organization organization_in(struct arena *arena, struct query *q)
 {
 	return (struct organization){
@@ -36,6 +36,8 @@ static struct organization organization_in(struct arena *arena, struct query *q)
 		.name = sql_text_in(arena, q, 3),
 		.type = sql_text_in(arena, q, 4),
 		.role = role_of(query_text(q, 5)),
+		.overages = query_integer(q, 6) != 0,
+		.require_mfa = query_integer(q, 7) != 0,
 	};
 }
 
@@ -85,6 +87,7 @@ bool platform_enter_organization(struct platform *platform, const struct caller 
 	if (!member)
 		return error_set(err, ERR_NOT_A_MEMBER, "not a member of organization %s",
 				 ref ? ref : caller->username);
+	found.only_group = caller->group;
 	*out = found;
 	return true;
 }
@@ -101,6 +104,7 @@ bool platform_list_organizations(struct platform *platform, const struct caller 
 	query_bind_integer(q, ":only", caller->organization);
 	while (query_step(q)) {
 		struct organization organization = organization_in(arena, q);
+		organization.only_group = caller->group;
 		buffer_append(&rows, &organization, sizeof(organization));
 	}
 	if (!store_commit(&txn, err))

@@ -61,7 +61,7 @@ struct caller {
 	const char *email;    // "" if unknown
 	int64_t organization; // the only one the token is good for; 0 = all of the user's
 	int64_t group;        // the only group the token is good for; 0 = all
-	unsigned scopes;      // scope.h; SCOPE_ALL | SCOPE_ORGANIZATION unless the token is a group's
+	unsigned scopes;      // scope.h; what the token allows, whatever the user's role does
 	bool administrator;   // of the server: may make accounts
 	int64_t expires_ms;   // of the token, wall clock; INT64_MAX = never
 	const char *origin;   // "cli" or "web"; set by whoever knows

@@ -6,6 +6,7 @@
 #include "base/json_write.h"
 #include "platform/internal.h"
 #include "platform/jwt.h"
+#include "platform/scope.h"
 
 enum { ID_BYTES = 16 };
 
@@ -66,8 +67,18 @@ const char *token_add(struct platform *platform, struct store_txn *txn, int64_t 
 	return write_token(platform, arena, *out_id);
 }
 
-// The id that a token of ours names; NULL for anything else.
-static const char *read_id(const struct platform *platform, const char *jwt, struct arena *arena)
+static void read_expiry(const struct jwt *token, int64_t *out_ms)
+{
+	const struct json *claim = json_read_get(token->claims, "exp");
+	int64_t ms;
+	if (claim && json_read_kind(claim) == JSON_KIND_INTEGER &&
+	    !__builtin_mul_overflow(json_read_integer(claim), 1000, &ms))
+		*out_ms = ms;
+}
+
+// The id that a token of ours names; NULL for anything else. *out_expires_ms stays for one that never expires.
+static const char *read_id(const struct platform *platform, const char *jwt, struct arena *arena,
+			   int64_t *out_expires_ms)
 {
 	struct jwt token;
 	const char *id = NULL;
@@ -75,10 +86,33 @@ static const char *read_id(const struct platform *platform, const char *jwt, str
 		return NULL;
 	const struct json *claim = json_read_get(token.claims, "jti");
 	if (claim && json_read_kind(claim) == JSON_KIND_TEXT &&
-	    jwt_is_signed_by(&token, platform->token_public))
+	    jwt_is_signed_by(&token, platform->token_public)) {
 		id = arena_text(arena, json_read_text(claim, NULL));
+		read_expiry(&token, out_expires_ms);
+	}
 	jwt_cleanup(&token);
 	return id;
+}
+
+// Columns: user, username, email, administrator, organization, group, scopes, expiry.
+static struct caller caller_in(struct arena *arena, struct query *q)
+{
+	struct caller caller = {
+		.user = query_integer(q, 0),
+		.username = sql_text_in(arena, q, 1),
+		.email = sql_text_in(arena, q, 2),
+		.administrator = query_integer(q, 3) != 0,
+		.organization = query_integer(q, 4),
+		.group = query_integer(q, 5),
+		.scopes = SCOPE_ALL | SCOPE_ORGANIZATION | SCOPE_ACCOUNT,
+		.expires_ms = query_is_null(q, 7) ? INT64_MAX : query_integer(q, 7),
+		.origin = "web",
+	};
+	if (caller.organization)
+		caller.scopes = SCOPE_ALL | SCOPE_ORGANIZATION;
+	if (!query_is_null(q, 6))
+		caller.scopes = scope_read(query_text(q, 6));
+	return caller;
 }
 
 bool platform_authenticate(struct platform *platform, const char *jwt, struct arena *arena,
@@ -87,20 +121,21 @@ bool platform_authenticate(struct platform *platform, const char *jwt, struct ar
 	OWNED(store_txn) struct store_txn *txn = NULL;
 	struct caller caller = {.origin = "web"};
 	bool revoked = false;
-	const char *id = read_id(platform, jwt, arena);
+	int64_t expires_ms = INT64_MAX;
+	const char *id = read_id(platform, jwt, arena, &expires_ms);
 	if (!id)
 		return error_set(err, ERR_UNAUTHORIZED, "invalid token");
+	// Rows of expired tokens are cleared away, so the token itself must say it.
+	if (expires_ms <= clock_wall_ms())
+		return error_set(err, ERR_TOKEN_EXPIRED, "token expired");
 	if (!store_begin(platform->store, STORE_READ, &txn, err))
 		return false;
 	struct query *q = sql_query(txn, SQL_AUTHENTICATE);
 	query_bind_text(q, ":id", id);
 	bool known = query_step(q);
 	if (known) {
-		caller.user = query_integer(q, 0);
-		caller.username = sql_text_in(arena, q, 1);
-		caller.email = sql_text_in(arena, q, 2);
-		caller.organization = query_integer(q, 3);
-		revoked = !query_is_null(q, 4);
+		caller = caller_in(arena, q);
+		revoked = query_integer(q, 8) != 0;
 		query_run(q);
 	}
 	if (!store_commit(&txn, err))

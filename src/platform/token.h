@@ -14,7 +14,8 @@ struct token {
 
 /// Who presents this token (without scheme). Works for every platform token, whatever it is restricted to.
 /// Strings of *out live in the arena; origin is "web" until set.
-/// Fails: ERR_UNAUTHORIZED "invalid token", ERR_TOKEN_REVOKED "token has been revoked"
+/// Fails: ERR_UNAUTHORIZED "invalid token", ERR_TOKEN_EXPIRED "token expired",
+///        ERR_TOKEN_REVOKED "token has been revoked" (or its group is gone, or all sessions were ended)
 MUST_USE bool platform_authenticate(struct platform *platform, const char *jwt, struct arena *arena,
 				    struct caller *out, struct error *err);
 

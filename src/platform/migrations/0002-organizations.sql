@@ -98,3 +98,6 @@ CREATE TABLE query_usage (
 	rows_written INTEGER NOT NULL,
 	PRIMARY KEY (database, hour, sql)
 ) STRICT, WITHOUT ROWID;
+
+-- Where the client's connection came from.
+ALTER TABLE audit ADD COLUMN address TEXT NOT NULL DEFAULT '';
