@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -125,6 +127,41 @@ bool disk_read_at(int fd, void *bytes, size_t size, uint64_t offset, struct erro
 		to += got;
 		offset += (uint64_t)got;
 		size -= (size_t)got;
+	}
+	return true;
+}
+
+static bool copy_by_reading(int from, int to, uint64_t offset, uint64_t size, struct error *err)
+{
+	enum { PIECE_BYTES = 256 * 1024 };
+	OWNED(text) char *piece = malloc(PIECE_BYTES);
+	ASSERT(piece != NULL);
+	while (offset < size) {
+		size_t count = size - offset < PIECE_BYTES ? (size_t)(size - offset) : PIECE_BYTES;
+		if (!disk_read_at(from, piece, count, offset, err) ||
+		    !disk_write_at(to, piece, count, offset, err))
+			return false;
+		offset += count;
+	}
+	return true;
+}
+
+bool disk_copy(int from, int to, struct error *err)
+{
+	uint64_t size;
+	if (ioctl(to, FICLONE, from) == 0)
+		return true;
+	if (!disk_size(from, &size, err))
+		return false;
+	off_t read_at = 0;
+	off_t write_at = 0;
+	while ((uint64_t)write_at < size) {
+		ssize_t copied = copy_file_range(from, &read_at, to, &write_at,
+						 (size_t)(size - (uint64_t)write_at), 0);
+		if (copied < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO))
+			return error_errno(err, errno, "copy_file_range", "cannot copy a file");
+		if (copied <= 0)
+			return copy_by_reading(from, to, (uint64_t)write_at, size, err);
 	}
 	return true;
 }

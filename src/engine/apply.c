@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
-#include "base/clock.h"
 #include "base/disk.h"
 #include "engine/internal.h"
 #include "engine/sqlite_core.h"
@@ -142,62 +141,6 @@ bool engine_replica_apply(struct engine_database *replica, const struct log_txn 
 
 // -- snapshot -----------------------------------------------------------------------------------------
 
-static bool open_read_transaction(struct connection *connection, struct error *err)
-{
-	if (sqlite3_exec(connection->db, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) ==
-	    SQLITE_OK)
-		return true;
-	return policy_sqlite_error(connection->db, sqlite3_extended_errcode(connection->db), err);
-}
-
-// In the lane nobody commits between the opening of the transaction and the look at the position.
-static bool fix_position(struct engine_database *primary, struct connection *connection, struct position *out,
-			 struct error *err)
-{
-	if (!lane_acquire(primary, NULL, clock_monotonic_ms() + primary->limits.lane_wait_ms_max, err))
-		return false;
-	bool ok = !atomic_load(&primary->log_behind) || database_catch_up_log(primary, err);
-	ok = ok && open_read_transaction(connection, err);
-	uint64_t frame_no = atomic_load(&primary->committed);
-	*out = (struct position){.sealed = frame_no, .base = frame_no};
-	memcpy(out->log_id, log_id(primary->log), sizeof(out->log_id));
-	lane_release(primary);
-	flush_schedule(primary);
-	return ok;
-}
-
-enum { PAGES_PER_WRITE = 64 };
-
-static bool write_pages(int fd, struct buffer *pages, uint64_t *offset, struct error *err)
-{
-	if (!disk_write_at(fd, pages->data, pages->size, *offset, err))
-		return false;
-	*offset += pages->size;
-	buffer_truncate(pages, 0);
-	return true;
-}
-
-static bool copy_pages(struct connection *connection, int fd, struct error *err)
-{
-	sqlite3_stmt *stmt = NULL;
-	static const char sql[] = "SELECT data FROM sqlite_dbpage('main') ORDER BY pgno";
-	if (sqlite3_prepare_v2(connection->db, sql, -1, &stmt, NULL) != SQLITE_OK)
-		return policy_sqlite_error(connection->db, sqlite3_extended_errcode(connection->db), err);
-	OWNED(buffer) struct buffer pages = {0};
-	uint64_t offset = 0;
-	bool ok = true;
-	int rc = SQLITE_OK;
-	while (ok && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-		buffer_append(&pages, sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0));
-		if (pages.size >= PAGES_PER_WRITE * LOG_PAGE_BYTES)
-			ok = write_pages(fd, &pages, &offset, err);
-	}
-	if (ok && rc != SQLITE_DONE)
-		ok = policy_sqlite_error(connection->db, rc, err);
-	sqlite3_finalize(stmt);
-	return ok && (pages.size == 0 || write_pages(fd, &pages, &offset, err)) && disk_sync(fd, err);
-}
-
 // The file goes first: without it nothing else is looked at.
 static bool remove_old_files(const char *folder, struct error *err)
 {
@@ -211,7 +154,7 @@ static bool remove_old_files(const char *folder, struct error *err)
 	return true;
 }
 
-static bool write_snapshot(struct connection *connection, const char *folder, const struct position *position,
+static bool write_snapshot(struct copy *copy, const char *folder, const struct position *position,
 			   struct error *err)
 {
 	OWNED(buffer) struct buffer temporary = {0};
@@ -220,7 +163,7 @@ static bool write_snapshot(struct connection *connection, const char *folder, co
 	buffer_printf(&temporary, "%s/new.db", folder);
 	buffer_printf(&path, "%s/data.db", folder);
 	if (!disk_open(buffer_text(&temporary), O_RDWR | O_CREAT | O_TRUNC, &fd, err) ||
-	    !copy_pages(connection, fd, err))
+	    !copy_pages(copy, fd, err) || !disk_sync(fd, err))
 		return false;
 	// Whatever fails before this leaves an older copy as it was.
 	if (!remove_old_files(folder, err) || !write_position(folder, position, err))
@@ -232,14 +175,12 @@ static bool write_snapshot(struct connection *connection, const char *folder, co
 
 bool engine_snapshot(struct engine_database *primary, const char *folder, struct error *err)
 {
-	struct connection *connection;
-	struct position position;
-	if (!disk_make_folder(folder, err) || !connection_open(primary, true, &connection, err))
+	struct copy copy;
+	if (!disk_make_folder(folder, err) || !copy_begin(primary, NULL, &copy, err))
 		return false;
-	int64_t deadline_ms = clock_monotonic_ms() + primary->limits.lane_wait_ms_max;
-	bool ok = fix_position(primary, connection, &position, err) &&
-		  engine_database_settle(primary, position.sealed, deadline_ms, err) &&
-		  write_snapshot(connection, folder, &position, err);
-	connection_close(connection);
+	struct position position = {.sealed = copy.frame_no, .base = copy.frame_no};
+	memcpy(position.log_id, copy.log_id, sizeof(position.log_id));
+	bool ok = write_snapshot(&copy, folder, &position, err);
+	copy_end(&copy);
 	return ok;
 }

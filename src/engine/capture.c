@@ -458,6 +458,9 @@ bool capture_own_file(sqlite3 *db, struct error *err)
 					      SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE);
 	if (rc == SQLITE_OK)
 		return true;
+	// SQLite did not map the index itself and will not unmap it.
+	if (file)
+		real_of(file)->pMethods->xShmUnmap(real_of(file), 0);
 	error_set(err, rc == SQLITE_BUSY ? ERR_BUSY : ERR_IO,
 		  rc == SQLITE_BUSY ? "the database file is open in another program: close that first"
 				    : "the database file cannot be locked");

@@ -74,6 +74,38 @@ bool engine_database_exists(const char *folder)
 	return disk_exists(path);
 }
 
+// As engine_database_create makes it: one page, no tables, and nothing set in its header that a user can set.
+// https://www.sqlite.org/fileformat2.html
+static bool is_blank(const char *path)
+{
+	enum {
+		USER_VERSION = 60,
+		APPLICATION_ID = 68,
+		KIND = 100,
+		CELL_COUNT = 103,
+		HEAD_BYTES = 108,
+		LEAF = 13
+	};
+	unsigned char head[HEAD_BYTES];
+	OWNED(fd) int fd = -1;
+	uint64_t size;
+	struct error ignored;
+	return disk_open(path, O_RDONLY, &fd, &ignored) && disk_size(fd, &size, &ignored) &&
+	       size == LOG_PAGE_BYTES && disk_read_at(fd, head, sizeof(head), 0, &ignored) &&
+	       wal_get32(head + USER_VERSION) == 0 && wal_get32(head + APPLICATION_ID) == 0 &&
+	       head[KIND] == LEAF && head[CELL_COUNT] == 0 && head[CELL_COUNT + 1] == 0;
+}
+
+bool engine_database_is_untouched(const char *folder, const char *log_folder)
+{
+	OWNED(text) char *path = join(folder, "data.db");
+	OWNED(text) char *wal_path = join(folder, "data.db-wal");
+	struct wal_summary wal;
+	struct error ignored;
+	return disk_exists(path) && !is_blank(path) && log_is_blank(log_folder) &&
+	       wal_summarize(wal_path, &wal, &ignored) && wal.committed.frame == 0;
+}
+
 // -- recovery -----------------------------------------------------------------------------------------
 
 static bool append_recovered(void *context, struct log_txn *txn, struct error *err)

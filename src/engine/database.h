@@ -40,6 +40,9 @@ MUST_USE bool engine_start(struct error *err);
 /// Makes the file of an empty database, atomically and durably.
 MUST_USE bool engine_database_create(const char *folder, struct error *err);
 bool engine_database_exists(const char *folder);
+/// Whether the file holds what it was made with and nothing was ever written through the engine. A file that
+/// engine_database_create made does not count.
+bool engine_database_is_untouched(const char *folder, const char *log_folder);
 
 /// Recovers what a crash left (cuts or completes the log from the WAL) and opens.
 /// Fails: ERR_NOT_FOUND no file; ERR_CORRUPT; ERR_IO; ERR_FULL.

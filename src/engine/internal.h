@@ -13,6 +13,7 @@
 #include "base/workers.h"
 #include "engine/capture.h"
 #include "engine/connection.h"
+#include "engine/copy.h"
 #include "engine/database.h"
 #include "log/log.h"
 
@@ -178,6 +179,22 @@ void group_commit(struct engine_database *db);
 void checkpoint_if_due(struct engine_database *db);
 /// At close: all of it, and an empty WAL.
 MUST_USE bool checkpoint_all(struct engine_database *db, struct error *err);
+
+// -- copy.c
+/// The content of a primary at one moment, held by a read transaction.
+struct copy {
+	struct connection *connection;
+	const struct engine_job *job; // or NULL
+	char log_id[LOG_ID_TEXT_BYTES];
+	uint64_t frame_no;
+	int64_t at_wall_ms;
+};
+/// Writers wait only while the position is fixed. Returns when that position is durable.
+MUST_USE bool copy_begin(struct engine_database *primary, const struct engine_job *job, struct copy *out,
+			 struct error *err);
+/// Writes all pages, in order. Fails with ERR_SHUTDOWN when the job is to stop.
+MUST_USE bool copy_pages(struct copy *copy, int fd, struct error *err);
+void copy_end(struct copy *copy);
 
 // -- apply.c
 MUST_USE bool replica_open(struct engine_database *db, struct error *err);

@@ -10,6 +10,7 @@
 #include "base/trace.h"
 #include "engine/apply.h"
 #include "fleet/internal.h"
+#include "fleet/seed.h"
 
 enum { TABLE_SIZE = 4096, SEGMENT_BYTES = 16 * 1024 * 1024 };
 
@@ -114,14 +115,14 @@ static void forget_database(struct fleet_database *database)
 
 // -- folders ------------------------------------------------------------------------------------------
 
-static char *database_folder(const struct fleet *fleet, const char *uuid)
+char *fleet_database_folder(const struct fleet *fleet, const char *uuid)
 {
 	struct buffer path = {0};
 	buffer_printf(&path, "%s/databases/%s", fleet->data_folder, uuid);
 	return buffer_take(&path, NULL);
 }
 
-static char *inside(const char *folder, const char *name)
+char *fleet_path_inside(const char *folder, const char *name)
 {
 	struct buffer path = {0};
 	buffer_printf(&path, "%s/%s", folder, name);
@@ -130,8 +131,8 @@ static char *inside(const char *folder, const char *name)
 
 static char *instance_folder(const struct fleet_database *database, const char *instance)
 {
-	OWNED(text) char *folder = database_folder(database->fleet, database->uuid);
-	return inside(folder, instance);
+	OWNED(text) char *folder = fleet_database_folder(database->fleet, database->uuid);
+	return fleet_path_inside(folder, instance);
 }
 
 // -- instances ----------------------------------------------------------------------------------------
@@ -174,8 +175,8 @@ static bool open_engine(struct fleet_database *database, const struct fleet_inst
 {
 	struct fleet *fleet = database->fleet;
 	OWNED(text) char *folder = instance_folder(database, spec->uuid);
-	OWNED(text) char *whole = database_folder(fleet, database->uuid);
-	OWNED(text) char *log_folder = inside(whole, "log");
+	OWNED(text) char *whole = fleet_database_folder(fleet, database->uuid);
+	OWNED(text) char *log_folder = fleet_path_inside(whole, "log");
 	struct engine_options options = {.folder = folder,
 					 .log_folder = log_folder,
 					 .role = spec->primary ? ENGINE_PRIMARY : ENGINE_REPLICA,
@@ -428,20 +429,31 @@ bool fleet_fill_replica(struct fleet_database *database, const struct fleet_inst
 	return ok;
 }
 
+// The file of a new primary: the seed, or an empty one.
+static bool make_primary_file(struct fleet_database *database, const char *folder, struct error *err)
+{
+	// A primary that failed may have left a history behind that leads nowhere.
+	OWNED(text) char *whole = fleet_database_folder(database->fleet, database->uuid);
+	OWNED(text) char *log_folder = fleet_path_inside(whole, "log");
+	if (!disk_remove_tree(log_folder, err))
+		return false;
+	if (fleet_seed_exists(database->fleet, database->uuid))
+		return seed_take(database, folder, err);
+	return engine_database_create(folder, err);
+}
+
 static bool create_primary(struct fleet_database *database, const struct fleet_instance_spec *spec,
 			   struct error *err)
 {
 	OWNED(text) char *folder = instance_folder(database, spec->uuid);
 	struct engine_database *engine;
-	if (!engine_database_exists(folder)) {
-		// A primary that failed may have left a history behind that leads nowhere.
-		OWNED(text) char *whole = database_folder(database->fleet, database->uuid);
-		OWNED(text) char *log_folder = inside(whole, "log");
-		if (!disk_remove_tree(log_folder, err) || !engine_database_create(folder, err))
-			return false;
-	}
-	if (!open_engine(database, spec, &engine, err))
+	if (!engine_database_exists(folder) && !make_primary_file(database, folder, err))
 		return false;
+	if (!open_engine(database, spec, &engine, err)) {
+		// Another instance may be created in the place of this one.
+		seed_give_back(database, folder);
+		return false;
+	}
 	return install(database, make_instance(database, spec, engine), err);
 }
 
@@ -562,7 +574,7 @@ bool fleet_destroy_database(struct fleet *fleet, const char *uuid, struct error 
 	end_instances(database, true, retire_instance);
 	forget_database(database);
 	database_release(database);
-	OWNED(text) char *folder = database_folder(fleet, uuid);
+	OWNED(text) char *folder = fleet_database_folder(fleet, uuid);
 	return disk_remove_tree(folder, err);
 }
 
@@ -583,7 +595,7 @@ void fleet_set_rules(struct fleet *fleet, const char *uuid, const struct engine_
 
 void fleet_sweep(struct fleet *fleet, bool (*keeps)(void *context, const char *database), void *context)
 {
-	OWNED(text) char *folder = inside(fleet->data_folder, "databases");
+	OWNED(text) char *folder = fleet_path_inside(fleet->data_folder, "databases");
 	DIR *list = opendir(folder);
 	if (!list)
 		return;
@@ -592,7 +604,7 @@ void fleet_sweep(struct fleet *fleet, bool (*keeps)(void *context, const char *d
 		if (entry->d_name[0] == '.' || keeps(context, entry->d_name))
 			continue;
 		struct error err;
-		OWNED(text) char *path = inside(folder, entry->d_name);
+		OWNED(text) char *path = fleet_path_inside(folder, entry->d_name);
 		trace_info("database.swept", "database", entry->d_name);
 		if (!disk_remove_tree(path, &err))
 			trace_warn("database.sweep_failed", "database", entry->d_name, "error", err.message,
@@ -657,11 +669,13 @@ bool fleet_open(const struct fleet_options *options, struct fleet **out, struct 
 	pthread_rwlock_init(&fleet->table_lock, NULL);
 	pthread_mutex_init(&fleet->closing_mutex, NULL);
 	clock_cond_init(&fleet->closing_changed);
-	OWNED(text) char *folder = inside(fleet->data_folder, "databases");
-	if (!disk_make_folder(folder, err)) {
+	OWNED(text) char *folder = fleet_path_inside(fleet->data_folder, "databases");
+	fleet->upload_folder = fleet_path_inside(fleet->data_folder, "uploads");
+	if (!disk_make_folder(folder, err) || !disk_make_folder(fleet->upload_folder, err)) {
 		fleet_close(fleet);
 		return false;
 	}
+	seed_sweep_uploads(fleet);
 	*out = fleet;
 	return true;
 }
@@ -673,8 +687,8 @@ void fleet_connect(struct fleet *fleet, const struct fleet_options *callbacks)
 
 bool fleet_open_platform(struct fleet *fleet, struct engine_database **out, struct error *err)
 {
-	OWNED(text) char *folder = inside(fleet->data_folder, "platform");
-	OWNED(text) char *log_folder = inside(folder, "log");
+	OWNED(text) char *folder = fleet_path_inside(fleet->data_folder, "platform");
+	OWNED(text) char *log_folder = fleet_path_inside(folder, "log");
 	if (!engine_database_exists(folder) && !engine_database_create(folder, err))
 		return false;
 	struct engine_options options = {.folder = folder,
@@ -720,5 +734,6 @@ void fleet_close(struct fleet *fleet)
 	distance_free(fleet->distance);
 	free(fleet->table);
 	free(fleet->data_folder);
+	free(fleet->upload_folder);
 	free(fleet);
 }

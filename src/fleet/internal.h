@@ -17,6 +17,7 @@ struct distance;
 
 struct fleet {
 	char *data_folder;
+	char *upload_folder;
 	struct workers *workers;
 	struct engine_limits limits;
 	uint64_t log_bytes_max;
@@ -73,6 +74,8 @@ struct fleet_instance {
 };
 
 // -- fleet.c
+char *fleet_database_folder(const struct fleet *fleet, const char *uuid);
+char *fleet_path_inside(const char *folder, const char *name);
 struct fleet_instance *instance_hold(struct fleet_instance *instance);
 /// The primary of the instance's database, held; NULL when it is not open.
 struct fleet_instance *instance_hold_primary(struct fleet_instance *instance);
@@ -84,6 +87,14 @@ bool fleet_is_closing(struct fleet *fleet);
 /// Counts a task under way, so that closing waits for it. False when the fleet is closing.
 bool fleet_task_begin(struct fleet *fleet);
 void fleet_task_end(struct fleet *fleet);
+
+// -- seed.c
+/// Makes the seed the file of a new primary in `folder`. A crash leaves one or the other.
+MUST_USE bool seed_take(struct fleet_database *database, const char *folder, struct error *err);
+/// The primary could not be opened: what it has not changed yet is the seed again.
+void seed_give_back(struct fleet_database *database, const char *folder);
+/// At start: removes what an earlier process was making, and uploads that nobody finished for a day.
+void seed_sweep_uploads(struct fleet *fleet);
 
 // -- follow.c
 void follow_init(struct fleet_instance *replica);

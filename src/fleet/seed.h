@@ -1,8 +1,8 @@
 /// seed: the content that a database has from the start. It is made complete, checked and durable in the database's
 /// folder before the platform stores the database, and becomes the first primary's file when that is created.
 ///
-/// File:    DATA/databases/{database}/seed.db; what is under way has another name there. The sweep at start removes
-///          folders of databases that were never stored.
+/// Files:   DATA/databases/{database}/seed.db; what is under way is DATA/uploads/seed-…, removed at start. The sweep at
+///          start removes folders of databases that were never stored.
 /// Threads: any; all of it blocks and belongs on workers. Memory is bounded whatever the sizes.
 /// Refused: *err names what is wrong; nothing is left behind.
 #ifndef ATOLL_FLEET_SEED_H

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -278,6 +279,21 @@ void log_close(struct log *log)
 	free(log->segments);
 	free(log->folder);
 	free(log);
+}
+
+bool log_is_blank(const char *folder)
+{
+	struct log log = {.folder = (char *)(uintptr_t)folder};
+	struct error ignored;
+	bool blank = !disk_exists(folder) || list_segments(&log, &ignored);
+	if (blank && log.segment_count > 0) {
+		struct stat status;
+		OWNED(text) char *path = segment_path(folder, 0);
+		blank = log.segment_count == 1 && stat(path, &status) == 0 &&
+			status.st_size <= SEGMENT_HEADER_BYTES;
+	}
+	free(log.segments);
+	return blank;
 }
 
 const char *log_id(const struct log *log)

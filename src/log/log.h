@@ -53,6 +53,8 @@ struct log_options {
 /// Opens or creates. The newest segment is verified; what follows its first damaged record is cut off.
 MUST_USE bool log_open(const struct log_options *options, struct log **out, struct error *err);
 void log_close(struct log *log);
+/// Whether nothing was ever appended to the history in this folder, which may be absent.
+bool log_is_blank(const char *folder);
 
 const char *log_id(const struct log *log); // UUID of this history
 uint64_t log_appended(const struct log *log);

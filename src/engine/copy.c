@@ -1,0 +1,105 @@
+#include "engine/copy.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/disk.h"
+#include "engine/internal.h"
+
+enum { PAGES_PER_WRITE = 64 };
+
+static bool open_read_transaction(struct connection *connection, struct error *err)
+{
+	if (sqlite3_exec(connection->db, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) ==
+	    SQLITE_OK)
+		return true;
+	return policy_sqlite_error(connection->db, sqlite3_extended_errcode(connection->db), err);
+}
+
+// In the lane nobody commits between the opening of the transaction and the look at the position.
+static bool fix_position(struct engine_database *primary, struct copy *copy, struct error *err)
+{
+	if (!lane_acquire(primary, NULL, clock_monotonic_ms() + primary->limits.lane_wait_ms_max, err))
+		return false;
+	bool ok = !atomic_load(&primary->log_behind) || database_catch_up_log(primary, err);
+	ok = ok && open_read_transaction(copy->connection, err);
+	copy->frame_no = atomic_load(&primary->committed);
+	copy->at_wall_ms = clock_wall_ms();
+	memcpy(copy->log_id, log_id(primary->log), sizeof(copy->log_id));
+	lane_release(primary);
+	flush_schedule(primary);
+	return ok;
+}
+
+bool copy_begin(struct engine_database *primary, const struct engine_job *job, struct copy *out,
+		struct error *err)
+{
+	struct copy copy = {.job = job};
+	if (!connection_open(primary, true, &copy.connection, err))
+		return false;
+	int64_t deadline_ms = clock_monotonic_ms() + primary->limits.lane_wait_ms_max;
+	if (!fix_position(primary, &copy, err) ||
+	    !engine_database_settle(primary, copy.frame_no, deadline_ms, err)) {
+		copy_end(&copy);
+		return false;
+	}
+	*out = copy;
+	return true;
+}
+
+static bool write_pages(struct copy *copy, int fd, struct buffer *pages, uint64_t *offset, struct error *err)
+{
+	if (engine_job_is_stopping(copy->job))
+		return error_set(err, ERR_SHUTDOWN, "the server is stopping");
+	if (!disk_write_at(fd, pages->data, pages->size, *offset, err))
+		return false;
+	*offset += pages->size;
+	buffer_truncate(pages, 0);
+	return true;
+}
+
+bool copy_pages(struct copy *copy, int fd, struct error *err)
+{
+	sqlite3 *db = copy->connection->db;
+	sqlite3_stmt *stmt = NULL;
+	static const char sql[] = "SELECT data FROM sqlite_dbpage('main') ORDER BY pgno";
+	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
+		return policy_sqlite_error(db, sqlite3_extended_errcode(db), err);
+	OWNED(buffer) struct buffer pages = {0};
+	uint64_t offset = 0;
+	bool ok = true;
+	int rc = SQLITE_OK;
+	while (ok && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		buffer_append(&pages, sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0));
+		if (pages.size >= PAGES_PER_WRITE * LOG_PAGE_BYTES)
+			ok = write_pages(copy, fd, &pages, &offset, err);
+	}
+	if (ok && rc != SQLITE_DONE)
+		ok = policy_sqlite_error(db, rc, err);
+	sqlite3_finalize(stmt);
+	return ok && (pages.size == 0 || write_pages(copy, fd, &pages, &offset, err));
+}
+
+void copy_end(struct copy *copy)
+{
+	connection_close(copy->connection);
+	copy->connection = NULL;
+}
+
+bool engine_copy(struct engine_database *primary, const char *path, const struct engine_job *job,
+		 struct error *err)
+{
+	struct copy copy;
+	OWNED(fd) int fd = -1;
+	if (!copy_begin(primary, job, &copy, err))
+		return false;
+	bool ok = disk_open(path, O_RDWR | O_CREAT | O_EXCL, &fd, err) && copy_pages(&copy, fd, err) &&
+		  disk_sync(fd, err);
+	copy_end(&copy);
+	if (!ok && fd >= 0)
+		unlink(path);
+	return ok;
+}
