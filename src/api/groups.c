@@ -1,9 +1,7 @@
-#include <string.h>
-
 #include "api/body.h"
 #include "api/handlers.h"
-#include "api/state.h"
 #include "api/views.h"
+#include "api/wait.h"
 
 bool api_list_groups(struct api_request *req, struct error *err)
 {
@@ -100,6 +98,33 @@ bool api_update_group(struct api_request *req, struct error *err)
 	(void)err;
 	view_nothing(&req->out);
 	return true;
+}
+
+// -- locations ----------------------------------------------------------------------------------------
+
+bool api_add_group_location(struct api_request *req, struct error *err)
+{
+	return platform_add_group_location(req->platform, &req->caller, &req->organization, &req->group,
+					   api_param(req, "location"), err) &&
+	       show(req, err);
+}
+
+bool api_remove_group_location(struct api_request *req, struct error *err)
+{
+	return platform_remove_group_location(req->platform, &req->caller, &req->organization, &req->group,
+					      api_param(req, "location"), err) &&
+	       show(req, err);
+}
+
+static bool wait_for_location(struct api_request *req, int64_t timeout_ms, struct error *err)
+{
+	return platform_wait_group_location(req->platform, &req->organization, &req->group,
+					    api_param(req, "location"), timeout_ms, err);
+}
+
+bool api_wait_group_location(struct api_request *req, struct error *err)
+{
+	return api_wait(req, wait_for_location, err);
 }
 
 // -- migration to AWS: there is nothing to migrate to -------------------------------------------------

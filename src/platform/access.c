@@ -83,10 +83,14 @@ void access_forget_databases(struct access *access, const char *databases, size_
 		access_cache_forget(access->cache, databases + i * CRYPT_UUID_TEXT_BYTES);
 }
 
-void access_forget_instance(struct access *access, const char *database, const char *instance)
+void access_forget_instances(struct access *access, const struct access_instance *instances, size_t count)
 {
-	directory_forget_instance(access->directory, database, instance);
-	access_cache_forget(access->cache, database);
+	for (size_t i = 0; i < count; i++)
+		directory_forget_instance(access->directory, instances[i].database, instances[i].instance);
+	if (count > FORGET_SINGLY_MAX)
+		access_cache_clear(access->cache);
+	for (size_t i = 0; i < count && count <= FORGET_SINGLY_MAX; i++)
+		access_cache_forget(access->cache, instances[i].database);
 }
 
 bool access_is_current(struct access *access, const struct access_grant *grant)

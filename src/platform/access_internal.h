@@ -14,6 +14,12 @@ void access_label_added(struct access *access);                           // a h
 void access_forget_database(struct access *access, const char *database); // destroyed or rotated
 /// The same for many, whose UUIDs stand one behind the other, each CRYPT_UUID_TEXT_BYTES.
 void access_forget_databases(struct access *access, const char *databases, size_t count);
-void access_forget_instance(struct access *access, const char *database, const char *instance); // destroyed
+
+struct access_instance {
+	char database[CRYPT_UUID_TEXT_BYTES];
+	char instance[CRYPT_UUID_TEXT_BYTES];
+};
+void access_forget_instances(struct access *access, const struct access_instance *instances,
+			     size_t count); // destroyed
 
 #endif

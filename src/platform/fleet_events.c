@@ -50,22 +50,51 @@ static bool describe(void *context, const char *uuid, struct fleet_instance_spec
 
 // -- events -------------------------------------------------------------------------------------------
 
-void instance_remove(struct platform *platform, const char *database, const char *instance)
+static bool remove_rows(struct platform *platform, const struct access_instance *instances,
+			const bool *removed, size_t count, struct error *err)
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
-	struct error err;
-	bool ok = fleet_destroy_instance(platform->fleet, database, instance, &err) &&
-		  store_begin(platform->store, STORE_WRITE, &txn, &err);
-	if (ok) {
+	if (!store_begin(platform->store, STORE_WRITE, &txn, err))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (!removed[i])
+			continue;
 		struct query *q = sql_query(txn, SQL_REMOVE_INSTANCE);
-		query_bind_text(q, ":uuid", instance);
+		query_bind_text(q, ":uuid", instances[i].instance);
 		query_run(q);
-		ok = store_commit(&txn, &err);
 	}
-	// Nobody sees the instance any more; its row stays, so that the next start tries again.
-	if (!ok)
-		trace_warn("instance.files_left", "database", database, "instance", instance, "error",
-			   err.message, "detail", err.detail);
+	return store_commit(&txn, err);
+}
+
+// Nobody sees the instance any more; where this fails its row stays, so that the next start tries again.
+static void warn_of_left(const struct access_instance *instance, const struct error *err)
+{
+	trace_warn("instance.files_left", "database", instance->database, "instance", instance->instance,
+		   "error", err->message, "detail", err->detail);
+}
+
+void instances_remove(struct platform *platform, const struct access_instance *instances, size_t count)
+{
+	struct error err;
+	bool *removed = calloc(count, sizeof(bool));
+	ASSERT(removed);
+	for (size_t i = 0; i < count; i++) {
+		removed[i] = fleet_destroy_instance(platform->fleet, instances[i].database,
+						    instances[i].instance, &err);
+		if (!removed[i])
+			warn_of_left(&instances[i], &err);
+	}
+	if (!remove_rows(platform, instances, removed, count, &err))
+		warn_of_left(&instances[0], &err);
+	free(removed);
+}
+
+static void remove_one(struct platform *platform, const char *database, const char *instance)
+{
+	struct access_instance one = {0};
+	snprintf(one.database, sizeof(one.database), "%s", database);
+	snprintf(one.instance, sizeof(one.instance), "%s", instance);
+	instances_remove(platform, &one, 1);
 }
 
 // A replica that was created while the primary was not ready has waited for this moment. Lists them by UUID.
@@ -168,7 +197,7 @@ static void instance_event(void *context, const char *database, const char *inst
 		fleet_create_instance(platform->fleet, database, launches.data + at);
 	// Destroyed while it was being made: what came into being afterwards goes now.
 	if (fate == FATE_DESTROYED)
-		instance_remove(platform, database, instance);
+		remove_one(platform, database, instance);
 	if (fate == FATE_DATABASE_DESTROYED && !fleet_destroy_database(platform->fleet, database, &err))
 		trace_warn("database.files_left", "database", database, "error", err.message, "detail",
 			   err.detail);
@@ -254,7 +283,7 @@ bool fleet_events_resume(struct platform *platform, struct error *err)
 	const struct unfinished *list = (const void *)rows.data;
 	for (size_t i = 0; i < rows.size / sizeof(struct unfinished); i++) {
 		if (list[i].destroying)
-			instance_remove(platform, list[i].database, list[i].instance);
+			remove_one(platform, list[i].database, list[i].instance);
 		else
 			fleet_create_instance(platform->fleet, list[i].database, list[i].instance);
 	}

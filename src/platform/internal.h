@@ -84,13 +84,77 @@ void group_audit(struct store_txn *txn, const struct caller *caller, const struc
 		 const char *code, const char *done, const struct group *group, const char *key,
 		 const char *value);
 
+// -- group_location.c
+bool group_holds(struct store_txn *txn, const struct organization *organization, int64_t group,
+		 const char *location);
+/// True when the group has one database and no more.
+bool group_is_alone(struct store_txn *txn, const struct organization *organization, int64_t group);
+/// Takes the location out of the group and ends the instances that its databases have there. Of `group` row, name and
+/// uuid are used.
+struct instance_changes;
+void group_drop_location(struct store_txn *txn, const struct caller *caller,
+			 const struct organization *organization, const struct group *group, const char *code,
+			 struct instance_changes *changes);
+
 // -- instance.c
+struct instance_found {
+	int64_t row;
+	const char *failure;
+	struct instance view;
+};
+bool instance_not_found(struct error *err, const struct database *database, const char *ref);
+MUST_USE bool instance_look_up(struct platform *platform, const struct organization *organization,
+			       const struct database *database, const char *ref, struct arena *arena,
+			       struct instance_found *out, struct error *err);
+enum instance_state instance_state_of(const char *name);
 const char *instance_state_name(enum instance_state state);
 /// Moves an instance along instance_state.def. False when it is not in state `was` any more.
 bool instance_move(struct store_txn *txn, int64_t row, enum instance_state was, enum instance_state state,
 		   const char *failure);
+
+// -- instance_create.c
+/// What a transaction decided about instances, to be done after its commit: a crash in between is made good by the next
+/// start, which finds them `creating` or `destroying`.
+struct instance_changes {
+	struct buffer launches; // of struct access_instance
+	struct buffer removals; //
+};
+void instance_changes_cleanup(struct instance_changes *changes);
+void instance_changes_apply(struct platform *platform, const struct instance_changes *changes);
+
+struct instance_row {
+	int64_t row;
+	char uuid[CRYPT_UUID_TEXT_BYTES];
+	enum instance_state state;
+};
+/// Nobody sees the instance any more; it is `destroying`. `database` is a UUID.
+void instance_end(struct store_txn *txn, const struct organization *organization, const char *database,
+		  const struct instance_row *instance, struct instance_changes *changes);
+/// Stores the instances that a database lacks of its group's locations. Of `database` row, uuid and name are used.
+void instances_complete(struct store_txn *txn, const struct organization *organization,
+			const struct database *database, const char *image, struct instance_changes *changes);
+void instance_audit(struct store_txn *txn, const struct caller *caller,
+		    const struct organization *organization, const struct database *database,
+		    const char *code, const char *done, const char *name, const char *location);
+
+// -- instance_wait.c
 /// Wakes whoever waits for an instance, after the commit.
 void instances_announce(struct platform *platform);
+/// Waits until the instance is no longer being created; gives its state then, or at the deadline.
+MUST_USE bool instance_wait_created(struct platform *platform, const struct organization *organization,
+				    const struct database *database, const char *ref, int64_t deadline_ms,
+				    struct arena *arena, struct instance_found *out, struct error *err);
+/// The same for all instances of a database, or those of a group at a location; counts what is left then.
+struct instance_counts {
+	int64_t creating;
+	int64_t failed;
+};
+MUST_USE bool instances_wait_of_database(struct platform *platform, const struct organization *organization,
+					 int64_t database, int64_t timeout_ms, struct instance_counts *out,
+					 struct error *err);
+MUST_USE bool instances_wait_of_group(struct platform *platform, const struct organization *organization,
+				      int64_t group, const char *location, int64_t timeout_ms,
+				      struct instance_counts *out, struct error *err);
 
 // -- fleet_events.c
 void fleet_events_connect(struct platform *platform);
@@ -100,7 +164,7 @@ void fleet_events_retry(struct platform *platform);
 void fleet_events_forget(struct platform *platform);
 /// Finishes or undoes what was under way when the process ended.
 MUST_USE bool fleet_events_resume(struct platform *platform, struct error *err);
-/// Removes the files of an instance that is `destroying`, then its row.
-void instance_remove(struct platform *platform, const char *database, const char *instance);
+/// Removes the files of instances that are `destroying`, then their rows.
+void instances_remove(struct platform *platform, const struct access_instance *instances, size_t count);
 
 #endif
