@@ -130,6 +130,7 @@ bool engine_replica_apply(struct engine_database *replica, const struct log_txn 
 	if (!took || !complete || state->base + now.frame != txn->frame_no)
 		return error_set(err, ERR_INTERNAL, "a replica's write-ahead log is not where it should be");
 	capture_drop(replica->capture);
+	atomic_store(&replica->page_count, txn->size_after);
 	pthread_mutex_lock(&replica->flush.mutex);
 	atomic_store(&replica->committed, txn->frame_no);
 	atomic_store(&replica->durable, txn->frame_no);

@@ -39,6 +39,7 @@ static bool append_captured(struct engine_database *db, struct error *err)
 		return database_catch_up_log(db, err);
 	}
 	notice_schema_change(db, &txn);
+	atomic_store(&db->page_count, txn.size_after);
 	if (!log_append(db->log, &txn, err))
 		return false;
 	atomic_store(&db->committed, txn.frame_no);

@@ -97,11 +97,22 @@ bool connection_open(struct engine_database *database, bool own, struct connecti
 	return true;
 }
 
-static void forget_statement(struct cached_statement *cached)
+static void forget_statement(struct connection *connection, struct cached_statement *cached)
 {
+	if (!cached->sql)
+		return;
+	usage_forget_statement(connection, cached);
 	sqlite3_finalize(cached->stmt);
 	free(cached->sql);
-	*cached = (struct cached_statement){0};
+	// Whoever takes the usage may be looking: the counts are zero by now, and left alone.
+	cached->sql = NULL;
+	cached->sql_size = 0;
+	cached->hash = 0;
+	cached->stmt = NULL;
+	cached->policy = (struct policy_statement){0};
+	cached->slow = false;
+	cached->last_used = 0;
+	cached->shared_number = 0;
 }
 
 void connection_close(struct connection *connection)
@@ -110,7 +121,7 @@ void connection_close(struct connection *connection)
 		return;
 	for (int set = 0; set < STATEMENT_SETS; set++) {
 		for (int way = 0; way < STATEMENT_WAYS; way++)
-			forget_statement(&connection->cache[set][way]);
+			forget_statement(connection, &connection->cache[set][way]);
 	}
 	sqlite3_close(connection->db);
 	pthread_mutex_destroy(&connection->mutex);
@@ -249,7 +260,7 @@ bool connection_prepare(struct connection *connection, const char *sql, size_t s
 	if (memchr(sql, '\0', sql_size))
 		return error_set(err, ERR_SQL_PARSE,
 				 "SQL string could not be parsed: it holds a NUL character");
-	forget_statement(oldest);
+	forget_statement(connection, oldest);
 	oldest->sql = malloc(sql_size + 1);
 	ASSERT(oldest->sql != NULL);
 	memcpy(oldest->sql, sql, sql_size);
@@ -258,7 +269,7 @@ bool connection_prepare(struct connection *connection, const char *sql, size_t s
 	oldest->hash = hash;
 	oldest->last_used = connection->tick;
 	if (!compile(connection, oldest, err)) {
-		forget_statement(oldest);
+		forget_statement(connection, oldest);
 		return false;
 	}
 	*out = oldest;
@@ -450,9 +461,12 @@ bool connection_run(struct connection *connection, struct cached_statement *cach
 		.rows_written = cached->writes ? (uint64_t)(sqlite3_total_changes64(db) - changes_before) : 0,
 		.duration_ms = (double)(clock_monotonic_ns() - began) / 1e6,
 	};
+	// What a quick attempt did not end is run again, and counted then.
+	if (!connection->own && !(connection->budget && connection->stop != STOP_NONE))
+		usage_count(connection, cached, out);
 	cached->slow = cached->slow || connection->stop == STOP_BUDGET;
 	if (cached->sql_size > STATEMENT_CACHED_BYTES_MAX || cached->policy.kind == STATEMENT_PRAGMA)
-		forget_statement(cached);
+		forget_statement(connection, cached);
 	return ok;
 }
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "engine/policy.h"
+#include "engine/usage.h"
 #include "engine/values.h"
 
 struct engine_database;
@@ -32,6 +33,13 @@ struct cached_statement {
 	bool slow;         // exceeded the quick budget before
 	bool many;         // something stands behind the first statement
 	uint64_t last_used;
+	// See usage.c. Counted by the connection's user, looked at by whoever takes the usage.
+	_Atomic(uint64_t) runs;
+	_Atomic(uint64_t) rows_read;
+	_Atomic(uint64_t) rows_written;
+	uint64_t shared_number; // of the shared transaction in which it last ran
+	struct usage_counts before_shared;
+	struct usage_counts taken; // guarded by the database's usage_mutex
 };
 
 enum stop_reason { STOP_NONE, STOP_CANCELLED, STOP_STOLEN, STOP_DEADLINE, STOP_BUDGET };
@@ -56,6 +64,7 @@ struct connection {
 	bool has_state;          // a pragma was set: not plain any more
 	uint64_t rules_version;  // for which size_bytes_max was set
 	uint64_t size_bytes_max; // 0 = no limit
+	uint64_t shared_number;  // the engine's sharer: of the shared transaction; moves with each
 	uint64_t tick;
 	struct cached_statement cache[STATEMENT_SETS][STATEMENT_WAYS];
 };

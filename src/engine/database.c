@@ -111,6 +111,7 @@ bool engine_database_is_untouched(const char *folder, const char *log_folder)
 static bool append_recovered(void *context, struct log_txn *txn, struct error *err)
 {
 	struct engine_database *db = context;
+	atomic_store(&db->page_count, txn->size_after);
 	return log_append(db->log, txn, err);
 }
 
@@ -171,12 +172,26 @@ static bool sync_recovered(struct engine_database *db, struct error *err)
 	return true;
 }
 
+static bool count_pages(struct engine_database *db, struct error *err)
+{
+	sqlite3 *writer = db->group.writer->db;
+	sqlite3_stmt *stmt = NULL;
+	bool ok = sqlite3_prepare_v2(writer, "PRAGMA page_count", -1, &stmt, NULL) == SQLITE_OK &&
+		  sqlite3_step(stmt) == SQLITE_ROW;
+	if (ok)
+		atomic_store(&db->page_count, (uint32_t)sqlite3_column_int64(stmt, 0));
+	else
+		policy_sqlite_error(writer, sqlite3_extended_errcode(writer), err);
+	sqlite3_finalize(stmt);
+	return ok;
+}
+
 static bool open_parts(struct engine_database *db, const struct engine_options *options, struct error *err)
 {
 	if (!disk_exists(db->path))
 		return error_set(err, ERR_NOT_FOUND, "the database file does not exist");
 	bool ok = db->role == ENGINE_PRIMARY ? open_primary(db, options, err) : replica_open(db, err);
-	return ok && connection_open(db, true, &db->group.writer, err) &&
+	return ok && connection_open(db, true, &db->group.writer, err) && count_pages(db, err) &&
 	       (db->role == ENGINE_REPLICA || connection_open(db, false, &db->group.sharer, err)) &&
 	       sync_recovered(db, err);
 }
@@ -195,6 +210,8 @@ static void free_database(struct engine_database *db)
 	pthread_mutex_destroy(&db->pool.mutex);
 	pthread_cond_destroy(&db->pool.given);
 	pthread_mutex_destroy(&db->commit_mutex);
+	usage_cleanup(&db->usage);
+	pthread_mutex_destroy(&db->usage_mutex);
 	free(db->path);
 	free(db->wal_path);
 	free(db->folder);
@@ -225,6 +242,7 @@ bool engine_database_open(const struct engine_options *options, struct engine_da
 	pthread_mutex_init(&db->pool.mutex, NULL);
 	clock_cond_init(&db->pool.given);
 	pthread_mutex_init(&db->commit_mutex, NULL);
+	pthread_mutex_init(&db->usage_mutex, NULL);
 	if (!open_parts(db, options, err)) {
 		free_database(db);
 		return error_context(err, "open the database");
@@ -278,11 +296,5 @@ uint64_t engine_database_durable(struct engine_database *db)
 
 uint64_t engine_database_size_bytes(struct engine_database *db)
 {
-	struct stat status;
-	uint64_t size = 0;
-	if (stat(db->path, &status) == 0)
-		size += (uint64_t)status.st_size;
-	if (stat(db->wal_path, &status) == 0)
-		size += (uint64_t)status.st_size;
-	return size;
+	return (uint64_t)atomic_load(&db->page_count) * LOG_PAGE_BYTES;
 }

@@ -61,6 +61,7 @@ struct log *engine_database_log(struct engine_database *db); // primary only
 /// Last committed frame_no (primary) or applied one (replica).
 uint64_t engine_database_committed(struct engine_database *db);
 uint64_t engine_database_durable(struct engine_database *db);
+/// Of the content: what the file has once the write-ahead log is moved into it.
 uint64_t engine_database_size_bytes(struct engine_database *db);
 
 /// Waits until frame_no is durable (primary) or applied (replica). Fails: ERR_IO, ERR_FULL (never will be),

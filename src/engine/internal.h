@@ -94,6 +94,10 @@ struct engine_database {
 	struct group group;
 	struct flush flush;
 	struct pool pool;
+	pthread_mutex_t usage_mutex; // taken last
+	// guarded by usage_mutex
+	struct usage usage;                  // of statements that are cached no more
+	struct usage_counts usage_overtaken; // taken of shared transactions that were then lost
 
 	/// Held from SQLite's commit to the publication of its frame_no: whoever read meanwhile waits for it
 	/// to know what it has seen.
@@ -104,7 +108,8 @@ struct engine_database {
 	_Atomic(uint64_t) durable;
 	_Atomic(uint64_t) schema_epoch; // moves with every commit that changes the schema
 	uint32_t schema_cookie;         // of the last such commit; the lane's own
-	_Atomic(bool) log_behind;       // a commit could not be appended: catch up from the WAL first
+	_Atomic(uint32_t) page_count;
+	_Atomic(bool) log_behind; // a commit could not be appended: catch up from the WAL first
 
 	_Atomic(bool) discarded;
 	_Atomic(uint32_t) checkpoint_frames; // WAL frames when the last checkpoint ended
@@ -156,6 +161,16 @@ bool flush_wait_for(struct engine_database *db, struct quick_wait *wait, uint64_
 bool flush_has_failed(struct engine_database *db);
 /// At once, for a commit that the history could not take: it has no frame_no that readers could wait for.
 void flush_unlogged(struct engine_database *db);
+
+// -- usage.c
+/// After a run, by the connection's user.
+void usage_count(struct connection *connection, struct cached_statement *cached,
+		 const struct statement_result *result);
+/// Keeps what was counted of a statement that leaves its cache; its text must still be there.
+void usage_forget_statement(struct connection *connection, struct cached_statement *cached);
+void usage_begin_shared(struct connection *sharer);
+/// The shared transaction was rolled back: what ran in it runs again elsewhere and is counted there.
+void usage_lose_shared(struct connection *sharer);
 
 // -- rules.c
 static inline bool rules_block_any(struct engine_database *db)

@@ -21,6 +21,7 @@ static struct quick_wait *lose_group_locked(struct engine_database *db)
 	struct error ignored;
 	if (!database_end_commit(group->sharer, &ignored))
 		ASSERT(!"a rollback commits nothing");
+	usage_lose_shared(group->sharer);
 	struct quick_wait *members = group->members;
 	group->members = NULL;
 	atomic_store(&group->open, false);
@@ -98,6 +99,7 @@ static bool open_group_locked(struct engine_database *db)
 		lane_release(db);
 		return false;
 	}
+	usage_begin_shared(db->group.sharer);
 	atomic_store(&db->group.open, true);
 	return true;
 }

@@ -43,12 +43,17 @@ void fleet_task_end(struct fleet *fleet)
 
 // -- table --------------------------------------------------------------------------------------------
 
-static size_t slot_of(const struct fleet *fleet, const char *uuid)
+uint64_t fleet_hash(const char *uuid)
 {
 	uint64_t hash = 1469598103934665603U;
 	for (; *uuid; uuid++)
 		hash = (hash ^ (unsigned char)*uuid) * 1099511628211U;
-	return (size_t)(hash % fleet->table_size);
+	return hash;
+}
+
+static size_t slot_of(const struct fleet *fleet, const char *uuid)
+{
+	return (size_t)(fleet_hash(uuid) % fleet->table_size);
 }
 
 static struct fleet_database *find_held(struct fleet *fleet, const char *uuid)
@@ -149,6 +154,7 @@ void fleet_release(struct fleet_instance *instance)
 		return;
 	struct fleet_database *database = instance->database;
 	log_cursor_close(instance->follower.cursor);
+	meter_collect(instance);
 	engine_database_close(instance->engine);
 	free(instance);
 	database_release(database);
@@ -547,6 +553,7 @@ bool fleet_destroy_instance(struct fleet *fleet, const char *uuid, const char *i
 	pthread_mutex_unlock(&database->mutex);
 	if (removed)
 		retire_instance(removed);
+	meter_forget_storage(fleet, uuid, instance);
 	OWNED(text) char *folder = instance_folder(database, instance);
 	bool ok = disk_remove_tree(folder, err);
 	database_release(database);
@@ -572,6 +579,7 @@ bool fleet_destroy_database(struct fleet *fleet, const char *uuid, struct error 
 {
 	struct fleet_database *database = hold_database(fleet, uuid);
 	end_instances(database, true, retire_instance);
+	meter_forget_storage(fleet, uuid, NULL);
 	forget_database(database);
 	database_release(database);
 	OWNED(text) char *folder = fleet_database_folder(fleet, uuid);
@@ -591,6 +599,57 @@ void fleet_set_rules(struct fleet *fleet, const char *uuid, const struct engine_
 		engine_database_set_rules(database->instances[i]->engine, rules);
 	pthread_mutex_unlock(&database->mutex);
 	database_release(database);
+}
+
+// -- visits -------------------------------------------------------------------------------------------
+
+// Every database of the table, or the named one, held; *out_count tells how many. The caller frees the list.
+static struct fleet_database **hold_databases(struct fleet *fleet, const char *uuid, size_t *out_count)
+{
+	struct buffer list = {0};
+	pthread_rwlock_rdlock(&fleet->table_lock);
+	for (size_t i = 0; i < fleet->table_size; i++) {
+		for (struct fleet_database *at = fleet->table[i]; at; at = at->next) {
+			if (uuid && strcmp(uuid, at->uuid) != 0)
+				continue;
+			atomic_fetch_add(&at->references, 1);
+			buffer_append(&list, &at, sizeof(struct fleet_database *));
+		}
+	}
+	pthread_rwlock_unlock(&fleet->table_lock);
+	*out_count = list.size / sizeof(struct fleet_database *);
+	return (void *)buffer_take(&list, NULL);
+}
+
+static struct fleet_instance **hold_instances(struct fleet_database *database, size_t *out_count)
+{
+	pthread_mutex_lock(&database->mutex);
+	size_t count = database->instance_count;
+	struct fleet_instance **held = calloc(count + 1, sizeof(struct fleet_instance *));
+	ASSERT(held != NULL);
+	for (size_t i = 0; i < count; i++)
+		held[i] = instance_hold(database->instances[i]);
+	pthread_mutex_unlock(&database->mutex);
+	*out_count = count;
+	return held;
+}
+
+void fleet_each_instance(struct fleet *fleet, const char *uuid,
+			 void (*visit)(struct fleet_instance *instance))
+{
+	size_t count;
+	struct fleet_database **databases = hold_databases(fleet, uuid, &count);
+	for (size_t i = 0; i < count; i++) {
+		size_t instance_count;
+		struct fleet_instance **instances = hold_instances(databases[i], &instance_count);
+		for (size_t k = 0; k < instance_count; k++) {
+			visit(instances[k]);
+			fleet_release(instances[k]);
+		}
+		free(instances);
+		database_release(databases[i]);
+	}
+	free(databases);
 }
 
 void fleet_sweep(struct fleet *fleet, bool (*keeps)(void *context, const char *database), void *context)
@@ -666,6 +725,7 @@ bool fleet_open(const struct fleet_options *options, struct fleet **out, struct 
 	fleet->table_size = TABLE_SIZE;
 	fleet->table = calloc(fleet->table_size, sizeof(struct fleet_database *));
 	ASSERT(fleet->data_folder && fleet->table);
+	meter_init(&fleet->meter);
 	pthread_rwlock_init(&fleet->table_lock, NULL);
 	pthread_mutex_init(&fleet->closing_mutex, NULL);
 	clock_cond_init(&fleet->closing_changed);
@@ -731,6 +791,7 @@ void fleet_close(struct fleet *fleet)
 	pthread_rwlock_destroy(&fleet->table_lock);
 	pthread_mutex_destroy(&fleet->closing_mutex);
 	pthread_cond_destroy(&fleet->closing_changed);
+	meter_finish(&fleet->meter);
 	distance_free(fleet->distance);
 	free(fleet->table);
 	free(fleet->data_folder);

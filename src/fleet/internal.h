@@ -1,6 +1,6 @@
 /// internal: what the files of the fleet share. Not for other modules.
 ///
-/// Lock order: fleet.table_lock → fleet_database.mutex. Neither is held while the engine opens files of
+/// Lock order: fleet.table_lock → fleet_database.mutex → meter.mutex. Neither is held while the engine opens files of
 /// another database, copies a snapshot, or calls the platform's events.
 #ifndef ATOLL_FLEET_INTERNAL_H
 #define ATOLL_FLEET_INTERNAL_H
@@ -14,6 +14,15 @@
 #include "log/log.h"
 
 struct distance;
+struct metered_database;
+
+enum { METER_SLOTS = 256 };
+
+/// What was counted and not taken yet, apart from what open engines hold (meter.c).
+struct meter {
+	pthread_mutex_t mutex;
+	struct metered_database *slots[METER_SLOTS]; // guarded by mutex
+};
 
 struct fleet {
 	char *data_folder;
@@ -24,6 +33,7 @@ struct fleet {
 	struct distance *distance;
 	struct fleet_options callbacks; // describe, instance_event, context only
 	struct engine_database *platform;
+	struct meter meter;
 
 	pthread_rwlock_t table_lock;
 	struct fleet_database **table; // guarded by table_lock; chains by hash of the UUID
@@ -70,7 +80,8 @@ struct fleet_instance {
 	_Atomic(int) references;
 	_Atomic(bool) gone; // destroyed or replaced: takes no work
 	struct engine_database *engine;
-	struct follower follower; // replica
+	_Atomic(uint64_t) told_storage_bytes; // the meter's
+	struct follower follower;             // replica
 };
 
 // -- fleet.c
@@ -88,6 +99,11 @@ bool fleet_is_closing(struct fleet *fleet);
 bool fleet_task_begin(struct fleet *fleet);
 void fleet_task_end(struct fleet *fleet);
 
+uint64_t fleet_hash(const char *uuid);
+/// Calls `visit` for each open instance, of one database or (NULL) of all, without locks.
+void fleet_each_instance(struct fleet *fleet, const char *database,
+			 void (*visit)(struct fleet_instance *instance));
+
 // -- seed.c
 /// Makes the seed the file of a new primary in `folder`. A crash leaves one or the other.
 MUST_USE bool seed_take(struct fleet_database *database, const char *folder, struct error *err);
@@ -95,6 +111,14 @@ MUST_USE bool seed_take(struct fleet_database *database, const char *folder, str
 void seed_give_back(struct fleet_database *database, const char *folder);
 /// At start: removes what an earlier process was making, and uploads that nobody finished for a day.
 void seed_sweep_uploads(struct fleet *fleet);
+
+// -- meter.c
+void meter_init(struct meter *meter);
+void meter_finish(struct meter *meter);
+/// Takes over what the instance's engine has counted; also before it is closed.
+void meter_collect(struct fleet_instance *instance);
+/// An instance (NULL: all of the database's) was destroyed.
+void meter_forget_storage(struct fleet *fleet, const char *database, const char *instance);
 
 // -- follow.c
 void follow_init(struct fleet_instance *replica);
