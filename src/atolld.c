@@ -248,6 +248,7 @@ static bool start_server(struct atolld *atolld, struct error *err)
 		.site_count = ARRAY_LENGTH(sites),
 		.connections_max = (size_t)settings->http_connections_max,
 		.head_bytes_max = HEAD_BYTES_MAX,
+		.streams_max = (size_t)settings->uploads_max,
 		.idle_timeout_s = IDLE_TIMEOUT_S,
 	};
 	return net_server_start(&options, &atolld->server, err);

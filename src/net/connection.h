@@ -3,10 +3,12 @@
 /// A request's struct is part of its connection's and used again by the next request; so are its buffers. The
 /// HTTP library calls exchange.c for each step: request line, head, pieces of the body, end of the body,
 /// reply sent. A request that its handler did not finish at once is suspended in the library, and resumed by
-/// net_request_finish, wherever that is called: `state` decides which of the two came first.
+/// net_request_finish, wherever that is called: `state` decides which of the two came first. Requests whose handler reads
+/// the body itself go by intake.h.
 #ifndef ATOLL_NET_CONNECTION_H
 #define ATOLL_NET_CONNECTION_H
 
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,6 +23,7 @@
 #include "net/server.h"
 
 struct connection;
+struct intake;
 struct tls;
 struct sweeper;
 
@@ -44,7 +47,14 @@ struct header {
 };
 
 // Where the request stands for the network thread.
-enum stage { STAGE_LINE, STAGE_BODY, STAGE_HANDLED };
+enum stage {
+	STAGE_LINE,
+	STAGE_BODY,
+	STAGE_HANDLED,
+	STAGE_STREAM_HEAD, // the handler runs and has not asked for the body
+	STAGE_STREAM,
+	STAGE_LINGER // the reply went out past the library; the client may take notice of it before the end
+};
 
 // Whose turn it is: the handler's thread and the network thread meet here.
 enum { STATE_RUNNING, STATE_SUSPENDED, STATE_FINISHED };
@@ -71,9 +81,19 @@ struct net_request {
 	struct buffer body;
 	size_t body_bytes_max;
 	bool body_kept;
-	uint64_t body_bytes; // received, kept or not
+	uint64_t body_bytes;    // received, kept or not
+	uint64_t body_size;     // announced; UINT64_MAX when chunked
+	uint64_t dropped_bytes; // of a stream, after its handler has finished
+	uint64_t linger_bytes;
+
+	struct intake *intake;  // of a NET_STREAM request, with what the library's memory had of the head
+	struct header *queries; // in the arena
+	size_t query_count;
 
 	struct buffer reply;
+	bool has_file; // instead of the buffer
+	int file_fd;
+	uint64_t file_size;
 	int status;
 	const char *content_type;
 	struct header reply_headers[REPLY_HEADERS_MAX];
@@ -96,6 +116,7 @@ struct connection {
 	struct net_server *server;
 	struct MHD_Connection *mhd;
 	int fd;
+	char peer[INET6_ADDRSTRLEN];
 	uint64_t number;
 	atomic_int phase;
 	atomic_ullong exchange_count; // heads received
@@ -106,6 +127,7 @@ struct connection {
 	struct connection *next;
 	unsigned long long seen_exchanges;
 	unsigned long long seen_bytes;
+	unsigned long long seen_acknowledged;
 	int strikes;
 
 	struct net_request request;
@@ -123,6 +145,8 @@ struct net_server {
 	struct site_entry *sites;
 	size_t site_count;
 	size_t head_bytes_max;
+	int64_t idle_timeout_ms;
+	size_t intake_count_max;
 	char id_prefix[9];
 	char address[80];
 	struct sweeper *sweeper;
@@ -135,6 +159,8 @@ struct net_server {
 	struct connection *connections;
 	uint64_t connection_count; // ever
 	size_t held_count;         // requests suspended and not resumed yet
+	size_t intake_count;       // streams whose handler has not finished
+	struct intake *intakes;
 };
 
 // exchange.c: the library's callbacks. cls is the server.
@@ -144,6 +170,7 @@ enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mhd, const char 
 void exchange_end(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode why);
 
 // server.c
+void connection_free(struct connection *connection);
 /// Tells who waits for the server's end that a request went on.
 void server_notice(struct net_server *server);
 
@@ -157,8 +184,7 @@ bool head_check(struct net_request *request, const char *url, const char *versio
 enum MHD_Result reply_send(struct net_request *request);
 /// Forms the answer to a refused request.
 void reply_refuse(struct net_request *request);
-/// Writes the reply past the library, which takes none in the middle of a body. The connection is then
-/// closed.
+/// Writes the reply past the library, which takes none in the middle of a body. The connection is closed after it.
 void reply_last_words(struct net_request *request);
 
 #endif

@@ -1,13 +1,20 @@
 #include "net/connection.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+
+#include "base/disk.h"
+#include "net/intake.h"
 
 // The library's order of calls: exchange_begin with the request line; exchange_step after the head; again for
 // each piece of the body; again, without a piece, after the body; again when a suspended request was resumed;
 // exchange_end when the reply is sent or the connection lost. A reply given after the head, before the body
-// was read, makes the library close the connection, so refusals wait for the body's end where that is near.
+// was read, makes the library close the connection, so refusals wait for the body's end where that is near. Where it is
+// far they are sent past the library, and what comes then is read for a while: closing over unread bytes would reset
+// the connection, and take the refusal from the client that is still sending.
 
 static void keep_or_drop(struct buffer *buffer)
 {
@@ -33,6 +40,8 @@ void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd)
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct connection *connection = info->socket_context;
 	struct net_request *request = &connection->request;
+	if (request->intake)
+		return NULL; // the last one's handler still runs, though the library has answered for it
 	request->target_size = strlen(target);
 	request->target_ok = is_target(target, request->target_size);
 	request->stage = STAGE_LINE;
@@ -55,6 +64,13 @@ static void request_reset(struct net_request *request)
 	request->refusal = NULL;
 	request->body_kept = false;
 	request->body_bytes = 0;
+	request->dropped_bytes = 0;
+	request->linger_bytes = 0;
+	request->queries = NULL;
+	request->query_count = 0;
+	if (request->has_file)
+		fd_cleanup(&request->file_fd);
+	request->has_file = false;
 	request->content_type = NULL;
 	request->reply_header_count = 0;
 	request->id[0] = '\0';
@@ -65,15 +81,33 @@ static void request_reset(struct net_request *request)
 void exchange_end(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode why)
 {
 	(void)mhd;
-	(void)why;
 	struct net_server *server = cls;
 	struct net_request *request = *context;
 	if (!request)
 		return;
 	*context = NULL;
+	if (request->intake) {
+		// The connection ends with it: nothing else comes between a request and its handler's reply.
+		if (!intake_close(request->intake, why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED))
+			return;
+		intake_free(request->intake);
+		request->intake = NULL;
+	}
 	request_reset(request);
 	atomic_store(&request->connection->phase, PHASE_WAITING);
 	server_notice(server);
+}
+
+// The library believes a socket empty that gave less than there was room for, and waits for it to change: the end of
+// the connection, when it came together with the last bytes, is such a change no more. To shut it down is one.
+static void look_for_end(const struct net_request *request)
+{
+	if (request->body_size != UINT64_MAX && request->body_bytes >= request->body_size)
+		return;
+	int fd = request->connection->fd;
+	struct pollfd socket = {.fd = fd, .events = POLLRDHUP};
+	if (poll(&socket, 1, 0) > 0 && (socket.revents & POLLRDHUP) != 0)
+		shutdown(fd, SHUT_RD);
 }
 
 // -- head ---------------------------------------------------------------------------------------------
@@ -91,6 +125,22 @@ static enum MHD_Result refuse_now(struct net_request *request)
 {
 	request->close = true;
 	return send_refusal(request);
+}
+
+static enum MHD_Result say_last_words(struct net_request *request)
+{
+	reply_last_words(request);
+	request->stage = STAGE_LINGER;
+	return MHD_YES;
+}
+
+static enum MHD_Result linger(struct net_request *request, size_t *upload_size)
+{
+	request->linger_bytes += *upload_size;
+	bool over = *upload_size == 0 || request->linger_bytes > BODY_WASTED_BYTES;
+	*upload_size = 0;
+	look_for_end(request);
+	return over ? MHD_NO : MHD_YES;
 }
 
 static void set_refusal(struct net_request *request, const struct error *why)
@@ -157,6 +207,8 @@ static bool expects_continue(const struct net_request *request)
 	return expect && strcasecmp(expect, "100-continue") == 0;
 }
 
+static enum MHD_Result begin_stream(struct net_request *request);
+
 static enum MHD_Result take_head(struct net_server *server, struct net_request *request, const char *url,
 				 const char *method, const char *version)
 {
@@ -179,18 +231,29 @@ static enum MHD_Result take_head(struct net_server *server, struct net_request *
 	bool found = find_route(server, request, url, &err);
 	const char *declared = net_request_header(request, "Content-Length");
 	uint64_t length = declared ? strtoull(declared, NULL, 10) : 0;
+	request->body_size = net_request_header(request, "Transfer-Encoding") ? UINT64_MAX : length;
 	request->body_kept = found && request->match.route->body_bytes_max > 0;
 	request->body_bytes_max =
 		request->body_kept ? request->match.route->body_bytes_max : BODY_DROPPED_BYTES;
 	if (found && length > request->body_bytes_max)
 		found = too_large(request, &err);
+	bool streams = found && request->match.route->place == NET_STREAM;
+	if (streams)
+		found = intake_begin(request, &err);
 	if (!found) {
 		set_refusal(request, &err);
-		if (length > request->body_bytes_max + BODY_WASTED_BYTES || expects_continue(request))
+		if (expects_continue(request))
 			return refuse_now(request);
+		// What a stream may be is no measure for what is read of it in vain.
+		if (request->match.route && request->match.route->place == NET_STREAM)
+			request->body_bytes_max = 0;
+		if (length > request->body_bytes_max + BODY_WASTED_BYTES) {
+			reply_refuse(request);
+			return say_last_words(request);
+		}
 	}
 	request->stage = STAGE_BODY;
-	return MHD_YES;
+	return found && streams ? begin_stream(request) : MHD_YES;
 }
 
 // -- body ---------------------------------------------------------------------------------------------
@@ -199,10 +262,10 @@ static enum MHD_Result take_body(struct net_request *request, const char *upload
 {
 	request->body_bytes += size;
 	atomic_fetch_add_explicit(&request->connection->received_bytes, size, memory_order_relaxed);
+	look_for_end(request);
 	if (request->body_bytes > request->body_bytes_max + BODY_WASTED_BYTES) {
 		reply_refuse(request);
-		reply_last_words(request);
-		return MHD_NO;
+		return say_last_words(request);
 	}
 	if (request->refusal)
 		return MHD_YES;
@@ -264,11 +327,80 @@ static enum MHD_Result handle(struct net_request *request)
 	return MHD_YES;
 }
 
+// -- streams ------------------------------------------------------------------------------------------
+
+static enum MHD_Result send_finished(struct net_request *request)
+{
+	request->stage = STAGE_HANDLED;
+	atomic_store(&request->state, STATE_FINISHED);
+	return reply_send(request);
+}
+
+// Whether the reply should not wait for the body's end.
+static bool is_end_far(const struct net_request *request)
+{
+	return request->body_size != UINT64_MAX &&
+	       request->body_size - request->body_bytes > BODY_WASTED_BYTES;
+}
+
+static enum MHD_Result step_stream_head(struct net_request *request)
+{
+	switch (intake_await_reader(request->intake)) {
+	case INTAKE_SUSPENDED:
+		return MHD_YES; // and here again
+	case INTAKE_RUNNING:
+		request->stage = STAGE_STREAM;
+		look_for_end(request);
+		return MHD_YES;
+	case INTAKE_FINISHED:
+		break;
+	}
+	request->stage = STAGE_STREAM;
+	if (expects_continue(request) && request->body_size > 0) {
+		request->close = true;
+		return send_finished(request);
+	}
+	return is_end_far(request) ? say_last_words(request) : MHD_YES;
+}
+
+static enum MHD_Result begin_stream(struct net_request *request)
+{
+	request->stage = STAGE_STREAM_HEAD;
+	atomic_store(&request->connection->phase, PHASE_HANDLING);
+	net_request_run(request, request->match.route->handler, request->site->context, false);
+	return step_stream_head(request);
+}
+
+static enum MHD_Result drop(struct net_request *request, size_t size)
+{
+	request->dropped_bytes += size;
+	bool enough = is_end_far(request) || request->dropped_bytes > BODY_WASTED_BYTES;
+	return enough ? say_last_words(request) : MHD_YES;
+}
+
+static enum MHD_Result step_stream(struct net_request *request, const char *upload, size_t *upload_size)
+{
+	if (*upload_size == 0)
+		return intake_end(request->intake) == INTAKE_FINISHED ? send_finished(request) : MHD_YES;
+	size_t left = *upload_size;
+	bool finished = request->body_bytes + left > request->body_bytes_max
+				? intake_overflow(request->intake) == INTAKE_FINISHED
+				: intake_put(request->intake, upload, &left) == INTAKE_FINISHED;
+	size_t taken = *upload_size - (finished ? 0 : left);
+	*upload_size -= taken;
+	request->body_bytes += taken;
+	atomic_fetch_add_explicit(&request->connection->received_bytes, taken, memory_order_relaxed);
+	look_for_end(request);
+	return finished ? drop(request, taken) : MHD_YES;
+}
+
 enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
 			      const char *version, const char *upload, size_t *upload_size, void **context)
 {
 	(void)mhd;
 	struct net_request *request = *context;
+	if (!request)
+		return MHD_NO;
 	switch (request->stage) {
 	case STAGE_LINE:
 		return take_head(cls, request, url, method, version);
@@ -281,6 +413,12 @@ enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mhd, const char 
 	case STAGE_HANDLED:
 		ASSERT(atomic_load(&request->state) == STATE_FINISHED);
 		return reply_send(request);
+	case STAGE_STREAM_HEAD:
+		return step_stream_head(request);
+	case STAGE_STREAM:
+		return step_stream(request, upload, upload_size);
+	case STAGE_LINGER:
+		return linger(request, upload_size);
 	}
 	return MHD_NO;
 }

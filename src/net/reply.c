@@ -15,15 +15,24 @@ static const char *type_of(const struct net_request *request)
 {
 	if (request->content_type)
 		return request->content_type;
-	return request->reply.size > 0 ? json_type : NULL;
+	return request->reply.size > 0 && !request->has_file ? json_type : NULL;
 }
 
-// The request's buffer stays where it is until the library says that the reply is sent.
-static struct MHD_Response *response_of(struct net_request *request)
+// The request's buffer stays where it is until the library says that the reply is sent; a file is the library's to close.
+static struct MHD_Response *body_of(struct net_request *request)
 {
 	struct buffer *body = &request->reply;
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		body->size, body->data ? body->data : "", MHD_RESPMEM_PERSISTENT);
+	if (!request->has_file)
+		return MHD_create_response_from_buffer(body->size, body->data ? body->data : "",
+						       MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response = MHD_create_response_from_fd64(request->file_size, request->file_fd);
+	request->has_file = response == NULL;
+	return response;
+}
+
+static struct MHD_Response *response_of(struct net_request *request)
+{
+	struct MHD_Response *response = body_of(request);
 	if (!response)
 		return NULL;
 	const char *type = type_of(request);
@@ -66,6 +75,7 @@ static int own_status(enum error_code code)
 		return MHD_HTTP_NOT_FOUND;
 	case ERR_METHOD_NOT_ALLOWED:
 		return MHD_HTTP_METHOD_NOT_ALLOWED;
+	case ERR_BUSY:
 	case ERR_SHUTDOWN:
 		return MHD_HTTP_SERVICE_UNAVAILABLE;
 	default:
@@ -82,6 +92,7 @@ static const char *own_code(enum error_code code)
 		return "route_not_found";
 	case ERR_METHOD_NOT_ALLOWED:
 		return "method_not_allowed";
+	case ERR_BUSY:
 	case ERR_SHUTDOWN:
 		return "unavailable";
 	default:
@@ -109,8 +120,14 @@ void reply_refuse(struct net_request *request)
 void reply_last_words(struct net_request *request)
 {
 	OWNED(buffer) struct buffer words = {0};
-	buffer_printf(&words, "HTTP/1.1 %d Refused\r\nConnection: close\r\nContent-Length: %zu\r\n",
-		      request->status, request->reply.size);
+	// A reply that is a file belongs to a request without a body.
+	ASSERT(!request->has_file);
+	buffer_printf(&words, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %zu\r\n",
+		      request->status, MHD_get_reason_phrase_for((unsigned)request->status),
+		      request->reply.size);
+	for (size_t i = 0; i < request->reply_header_count; i++)
+		buffer_printf(&words, "%s: %s\r\n", request->reply_headers[i].name.at,
+			      request->reply_headers[i].value.at);
 	buffer_printf(&words, "Content-Type: %s\r\nX-Request-Id: %s\r\n\r\n",
 		      request->content_type ? request->content_type : json_type, net_request_id(request));
 	if (request->reply.size > 0)

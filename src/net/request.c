@@ -1,12 +1,13 @@
 #include "net/server.h"
 
-#include <arpa/inet.h>
 #include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/disk.h"
 #include "net/connection.h"
+#include "net/intake.h"
 
 const char *net_request_method(const struct net_request *request)
 {
@@ -29,9 +30,20 @@ const char *net_request_param(const struct net_request *request, const char *nam
 	return NULL;
 }
 
+static const char *raw_query(const struct net_request *request, const char *name)
+{
+	if (!request->intake)
+		return MHD_lookup_connection_value(request->connection->mhd, MHD_GET_ARGUMENT_KIND, name);
+	for (size_t i = 0; i < request->query_count; i++) {
+		if (strcmp(request->queries[i].name.at, name) == 0)
+			return request->queries[i].value.at;
+	}
+	return NULL;
+}
+
 const char *net_request_query(const struct net_request *request, const char *name)
 {
-	const char *raw = MHD_lookup_connection_value(request->connection->mhd, MHD_GET_ARGUMENT_KIND, name);
+	const char *raw = raw_query(request, name);
 	if (!raw || !strchr(raw, '%'))
 		return raw;
 	// The arena is the request's own; reading a query is no change that anybody sees.
@@ -54,18 +66,7 @@ const char *net_request_header(const struct net_request *request, const char *na
 
 const char *net_request_peer(const struct net_request *request)
 {
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(request->connection->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const struct sockaddr *address = info ? info->client_addr : NULL;
-	char *text = arena_alloc(&request->connection->request.arena, INET6_ADDRSTRLEN);
-	const char *got = NULL;
-	if (address && address->sa_family == AF_INET)
-		got = inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text,
-				INET6_ADDRSTRLEN);
-	if (address && address->sa_family == AF_INET6)
-		got = inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr,
-				text, INET6_ADDRSTRLEN);
-	return got ? got : "";
+	return request->connection->peer;
 }
 
 const struct net_route *net_request_route(const struct net_request *request)
@@ -149,6 +150,8 @@ void *net_request_state(const struct net_request *request)
 // The library does not look at the socket of a request that is being handled.
 bool net_request_is_abandoned(const struct net_request *request)
 {
+	if (request->intake && intake_is_closed(request->intake))
+		return true;
 	struct pollfd socket = {.fd = request->connection->fd, .events = POLLRDHUP};
 	return poll(&socket, 1, 0) > 0 && (socket.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
@@ -193,8 +196,26 @@ void net_reply_header(struct net_request *request, const char *name, const char 
 	header->value.at = arena_text(&request->arena, value);
 }
 
+void net_reply_file(struct net_request *request, int fd, uint64_t size)
+{
+	if (request->has_file)
+		fd_cleanup(&request->file_fd);
+	request->has_file = true;
+	request->file_fd = fd;
+	request->file_size = size;
+}
+
+uint64_t net_request_body_size(const struct net_request *request)
+{
+	return request->body_size;
+}
+
 void net_request_finish(struct net_request *request)
 {
+	if (request->intake) {
+		intake_finish(request);
+		return;
+	}
 	struct connection *connection = request->connection;
 	int before = atomic_exchange(&request->state, STATE_FINISHED);
 	ASSERT(before != STATE_FINISHED);

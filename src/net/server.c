@@ -13,6 +13,7 @@
 #include "base/disk.h"
 #include "base/trace.h"
 #include "net/connection.h"
+#include "net/intake.h"
 #include "net/sweeper.h"
 #include "net/tls.h"
 
@@ -116,6 +117,19 @@ void net_listener_cleanup(struct net_listener *listener)
 
 // -- the library --------------------------------------------------------------------------------------
 
+static void write_peer(struct MHD_Connection *mhd, char text[INET6_ADDRSTRLEN])
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *address = info ? info->client_addr : NULL;
+	if (address && address->sa_family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text,
+			  INET6_ADDRSTRLEN);
+	if (address && address->sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text,
+			  INET6_ADDRSTRLEN);
+}
+
 static void connection_open(struct net_server *server, struct MHD_Connection *mhd, void **out)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
@@ -123,6 +137,7 @@ static void connection_open(struct net_server *server, struct MHD_Connection *mh
 	connection->server = server;
 	connection->mhd = mhd;
 	connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	write_peer(mhd, connection->peer);
 	connection->request.connection = connection;
 	pthread_mutex_lock(&server->mutex);
 	connection->number = ++server->connection_count;
@@ -132,6 +147,17 @@ static void connection_open(struct net_server *server, struct MHD_Connection *mh
 	server->connections = connection;
 	pthread_mutex_unlock(&server->mutex);
 	*out = connection;
+}
+
+void connection_free(struct connection *connection)
+{
+	buffer_cleanup(&connection->request.body);
+	buffer_cleanup(&connection->request.reply);
+	arena_cleanup(&connection->request.arena);
+	if (connection->request.has_file)
+		fd_cleanup(&connection->request.file_fd);
+	intake_free(connection->request.intake);
+	free(connection);
 }
 
 static void connection_close(struct connection *connection)
@@ -146,10 +172,9 @@ static void connection_close(struct connection *connection)
 		connection->next->previous = connection->previous;
 	pthread_cond_broadcast(&server->changed);
 	pthread_mutex_unlock(&server->mutex);
-	buffer_cleanup(&connection->request.body);
-	buffer_cleanup(&connection->request.reply);
-	arena_cleanup(&connection->request.arena);
-	free(connection);
+	struct intake *intake = connection->request.intake;
+	if (!intake || intake_orphan(intake))
+		connection_free(connection);
 }
 
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
@@ -260,6 +285,8 @@ static struct net_server *server_create(const struct net_options *options)
 	ASSERT(server != NULL);
 	server->workers = options->workers;
 	server->head_bytes_max = options->head_bytes_max;
+	server->idle_timeout_ms = (int64_t)options->idle_timeout_s * 1000;
+	server->intake_count_max = options->streams_max;
 	server->site_count = options->site_count;
 	server->sites = calloc(options->site_count + 1, sizeof(*server->sites));
 	ASSERT(server->sites != NULL);
@@ -335,7 +362,7 @@ static bool is_handling_locked(const struct net_server *server)
 		if (atomic_load(&at->phase) == PHASE_HANDLING)
 			return true;
 	}
-	return server->held_count > 0;
+	return server->held_count > 0 || server->intake_count > 0;
 }
 
 // The library can stop listening, but does so in a race with its own threads that it ends by aborting the
@@ -356,6 +383,7 @@ void net_server_stop(struct net_server *server)
 	atomic_store(&server->draining, true);
 	atomic_store(&server->stopping, true);
 	sweeper_stop(server->sweeper);
+	intakes_break(server);
 	// The library aborts when it is stopped over a suspended request.
 	pthread_mutex_lock(&server->mutex);
 	while (is_handling_locked(server))

@@ -52,7 +52,8 @@ struct net_site {
 	/// (net_request_set_target). NULL claims everything.
 	bool (*claims)(void *context, struct net_request *request);
 	/// Forms the answer to a request that reached no handler (ERR_ROUTE_NOT_FOUND, ERR_METHOD_NOT_ALLOWED
-	/// with the `Allow` header already set, ERR_BODY_TOO_LARGE, ERR_BAD_REQUEST); net finishes it.
+	/// with the `Allow` header already set, ERR_BODY_TOO_LARGE, ERR_BAD_REQUEST, ERR_BUSY, ERR_SHUTDOWN); net
+	/// finishes it.
 	void (*refuse)(void *context, struct net_request *request, const struct error *err);
 };
 
@@ -78,6 +79,7 @@ struct net_options {
 	size_t site_count;
 	size_t connections_max;
 	size_t head_bytes_max;
+	size_t streams_max; // NET_STREAM requests under way, each of which holds a worker; more get ERR_BUSY
 	int idle_timeout_s;
 };
 
@@ -120,7 +122,8 @@ void net_request_run(struct net_request *request, net_handler *handler, void *co
 
 /// NET_STREAM only: waits for more of the body and copies at most `size` bytes of it. *out_read 0 is its end. What was
 /// not read when the request is finished is dropped. A client that sends nothing for the idle time is given up.
-/// Fails: ERR_BODY_TOO_LARGE, ERR_TIMEOUT, ERR_BAD_REQUEST (the client went away, or broke the chunked form)
+/// Fails: ERR_BODY_TOO_LARGE, ERR_TIMEOUT, ERR_SHUTDOWN, ERR_BAD_REQUEST (the client went away, or broke the chunked
+///        form)
 MUST_USE bool net_request_read(struct net_request *request, char *out, size_t size, size_t *out_read,
 			       struct error *err);
 /// The Content-Length that was announced; UINT64_MAX when the body is chunked.

@@ -1,5 +1,7 @@
 #include "net/sweeper.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -17,15 +19,28 @@ struct sweeper {
 	struct net_server *server; // guarded by mutex; NULL once stopped
 };
 
+// What the client has taken of our bytes so far; the library does not tell.
+static unsigned long long acknowledged_by(const struct connection *connection)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+	return getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_acked
+										    : 0;
+}
+
 static bool lingers(struct connection *connection)
 {
+	int phase = atomic_load(&connection->phase);
 	unsigned long long exchanges = atomic_load(&connection->exchange_count);
 	unsigned long long bytes = atomic_load(&connection->received_bytes);
-	bool same =
-		exchanges == connection->seen_exchanges && bytes - connection->seen_bytes < BYTES_EXPECTED;
+	unsigned long long acknowledged = phase == PHASE_SENDING ? acknowledged_by(connection) : 0;
+	bool same = exchanges == connection->seen_exchanges &&
+		    bytes - connection->seen_bytes < BYTES_EXPECTED &&
+		    acknowledged < connection->seen_acknowledged + BYTES_EXPECTED;
 	connection->seen_exchanges = exchanges;
 	connection->seen_bytes = bytes;
-	return same && atomic_load(&connection->phase) != PHASE_HANDLING;
+	connection->seen_acknowledged = acknowledged;
+	return same && phase != PHASE_HANDLING;
 }
 
 static void sweep(struct net_server *server)
