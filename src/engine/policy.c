@@ -108,6 +108,29 @@ bool policy_is_blank(const char *sql, size_t size)
 	return kind == TOKEN_END;
 }
 
+size_t policy_blank_prefix(const char *sql, size_t size)
+{
+	struct tokens t = tokens_of(sql, size);
+	while (next_token(&t) == TOKEN_SEMICOLON)
+		;
+	return (size_t)(t.token - sql);
+}
+
+bool policy_begins_with(const char *sql, size_t size, const char *words)
+{
+	struct tokens t = tokens_of(sql, size);
+	struct tokens wanted = tokens_of(words, strlen(words));
+	enum token_kind kind;
+	while ((kind = next_token(&t)) == TOKEN_SEMICOLON)
+		;
+	for (; next_token(&wanted) != TOKEN_END; kind = next_token(&t)) {
+		if (kind == TOKEN_END || t.size != wanted.size ||
+		    strncasecmp(t.token, wanted.token, t.size) != 0)
+			return false;
+	}
+	return true;
+}
+
 bool policy_mentions(const char *sql, size_t size, const char *word)
 {
 	struct tokens t = tokens_of(sql, size);

@@ -44,6 +44,12 @@ size_t policy_first_statement(const char *sql, size_t size);
 /// True when nothing but blanks, comments and semicolons stands there.
 bool policy_is_blank(const char *sql, size_t size);
 
+/// Bytes of blanks, comments and semicolons before the first statement.
+size_t policy_blank_prefix(const char *sql, size_t size);
+
+/// Whether the text's first tokens are those of `words`, in any letter case.
+bool policy_begins_with(const char *sql, size_t size, const char *words);
+
 /// Whether the word (a keyword or function name, lower-case) stands as a token in the text, in any letter
 /// case.
 bool policy_mentions(const char *sql, size_t size, const char *word);

@@ -13,14 +13,15 @@
 #include "base/disk.h"
 #include "base/trace.h"
 #include "engine/copy.h"
+#include "engine/import.h"
 #include "fleet/internal.h"
 
 enum { UPLOAD_KEPT_MS = 24 * 60 * 60 * 1000 };
 
 // -- files --------------------------------------------------------------------------------------------
 
-// What SQLite may leave beside a file.
-static const char *const companions[] = {"-wal", "-shm", "-journal"};
+// What SQLite and the engine may leave beside a file.
+static const char *const companions[] = {"-wal", "-shm", "-journal", "-new", "-new-journal"};
 
 static void remove_companions(const char *path)
 {
@@ -208,6 +209,68 @@ static bool copy(struct fleet *fleet, const char *source, int64_t at_ms, const c
 		return copy_primary(fleet, source, work, err);
 	*out_made = fleet_seed_exists(fleet, source);
 	return !*out_made || copy_seed(fleet, source, work, err);
+}
+
+// Runs one way of making the content, and makes its result the seed.
+static bool import(struct fleet *fleet, const char *database, const char *work,
+		   bool (*make)(const struct engine_import *import, const char *from, struct error *err),
+		   const char *from, struct error *err)
+{
+	struct engine_job job = job_of(fleet);
+	struct engine_import import = {.path = work, .limits = &fleet->limits, .job = &job};
+	if (!fleet_task_begin(fleet))
+		return error_set(err, ERR_SHUTDOWN, "the server is stopping");
+	bool ok = make(&import, from, err) && settle(fleet, database, work, err);
+	end_work(work);
+	fleet_task_end(fleet);
+	return ok;
+}
+
+static bool make_of_file(const struct engine_import *import, const char *from, struct error *err)
+{
+	return move(from, import->path, err) && engine_import_file(import, err);
+}
+
+bool fleet_seed_file(struct fleet *fleet, const char *database, const char *path, struct error *err)
+{
+	OWNED(text) char *work = work_path(fleet);
+	return import(fleet, database, work, make_of_file, path, err);
+}
+
+bool fleet_seed_dump(struct fleet *fleet, const char *database, const char *path, struct error *err)
+{
+	OWNED(text) char *work = work_path(fleet);
+	return import(fleet, database, work, engine_import_dump, path, err);
+}
+
+// A file whose header says that there is no write-ahead log is whole by itself for every program.
+static bool open_alone(const char *path, int *out_fd, uint64_t *out_size, struct error *err)
+{
+	enum { VERSIONS_AT = 18 };
+	static const char without_wal[2] = {1, 1};
+	return disk_open(path, O_RDWR, out_fd, err) &&
+	       disk_write_at(*out_fd, without_wal, sizeof(without_wal), VERSIONS_AT, err) &&
+	       disk_size(*out_fd, out_size, err);
+}
+
+bool fleet_export(struct fleet *fleet, const char *database, int *out_fd, uint64_t *out_size,
+		  struct error *err)
+{
+	if (!fleet_task_begin(fleet))
+		return error_set(err, ERR_SHUTDOWN, "the server is stopping");
+	OWNED(text) char *work = work_path(fleet);
+	OWNED(fd) int fd = -1;
+	bool made = false;
+	bool ok = copy(fleet, database, SEED_NOW, work, &made, err) &&
+		  (made || error_set(err, ERR_NOT_READY, "the database has no content yet")) &&
+		  open_alone(work, &fd, out_size, err);
+	end_work(work);
+	fleet_task_end(fleet);
+	if (!ok)
+		return false;
+	*out_fd = fd;
+	fd = -1;
+	return true;
 }
 
 bool fleet_seed_copy(struct fleet *fleet, const char *database, const char *source, int64_t at_ms,

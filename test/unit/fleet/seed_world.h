@@ -44,7 +44,7 @@ static inline const char *database_id(int number)
 	static __thread char text[4][CRYPT_UUID_TEXT_BYTES];
 	static __thread int turn;
 	char *id = text[turn++ % 4];
-	snprintf(id, CRYPT_UUID_TEXT_BYTES, "%08d-1111-4111-8111-111111111111", number);
+	snprintf(id, CRYPT_UUID_TEXT_BYTES, "%08u-1111-4111-8111-111111111111", (unsigned)number % 10000);
 	return id;
 }
 
@@ -53,7 +53,8 @@ static inline const char *instance_id(int number, int generation, int at)
 	static __thread char text[4][CRYPT_UUID_TEXT_BYTES];
 	static __thread int turn;
 	char *id = text[turn++ % 4];
-	snprintf(id, CRYPT_UUID_TEXT_BYTES, "%08d-2222-4222-%04d-%012d", number, generation, at);
+	snprintf(id, CRYPT_UUID_TEXT_BYTES, "%08u-2222-4222-%04u-%012u", (unsigned)number % 10000,
+		 (unsigned)generation % 1000, (unsigned)at % 1000);
 	return id;
 }
 
