@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/hints.h"
 #include "cli/json_copy.h"
 
 enum {
@@ -36,8 +37,12 @@ static bool no_token(const struct client *client, struct error *err)
 	return false;
 }
 
-static bool unreachable(const struct client *client, struct error *err)
+static bool unreachable(const struct client *client, const struct http_request *request, struct error *err)
 {
+	if (err->code == ERR_SHUTDOWN || err->code == ERR_IO || err->code == ERR_FULL)
+		return false;
+	if (strncmp(request->url, client->settings->url.value, strlen(client->settings->url.value)) != 0)
+		return error_context(err, "%s", request->url);
 	char why[sizeof(err->message)];
 	memcpy(why, err->message, sizeof(why));
 	const struct setting *url = &client->settings->url;
@@ -48,25 +53,31 @@ static bool unreachable(const struct client *client, struct error *err)
 }
 
 // What the server said, with what only this side knows: where the setting that failed came from.
-static bool refuse(struct client *client, int status, const struct json *answer, struct error *err)
+static bool refuse(struct client *client, const struct http_request *request, int status,
+		   const struct json *answer, struct error *err)
 {
 	const struct settings *settings = client->settings;
+	bool with_own_token = request->bearer && request->bearer == settings->token.value;
 	const char *text = json_text_at(answer, "error");
 	client->server_code = arena_text(client->arena, json_text_at(answer, "code"));
 	if (!*text)
 		return error_set(err, ERR_BAD_REQUEST,
 				 "%s (from %s) answered with status %d and not as an Atoll server does",
 				 settings->url.value, settings->url.origin, status);
-	if (status == 401)
+	if (status == 401 && with_own_token)
 		return error_set(
 			err, ERR_UNAUTHORIZED, "%s: the server at %s does not accept the token from %s", text,
 			settings->url.value, settings->token.origin ? settings->token.origin : "nowhere");
+	if (status == 401)
+		return error_set(err, ERR_UNAUTHORIZED, "%s", text);
 	const char *code = client->server_code;
 	bool about_org = strcmp(code, "org_not_found") == 0 || strcmp(code, "not_a_member") == 0;
 	if (about_org && settings->org.value)
-		return error_set(err, ERR_BAD_REQUEST, "%s (%s comes from %s)", text, settings->org.value,
-				 settings->org.origin);
-	return error_set(err, strcmp(code, "not_ready") == 0 ? ERR_NOT_READY : ERR_BAD_REQUEST, "%s", text);
+		error_set(err, ERR_BAD_REQUEST, "%s (%s comes from %s)", text, settings->org.value,
+			  settings->org.origin);
+	else
+		error_set(err, strcmp(code, "not_ready") == 0 ? ERR_NOT_READY : ERR_BAD_REQUEST, "%s", text);
+	return error_detail(err, "%s", hint_of(code));
 }
 
 static bool exchange(struct client *client, const struct http_request *request, struct json **out,
@@ -76,36 +87,48 @@ static bool exchange(struct client *client, const struct http_request *request, 
 	client->server_code = "";
 	OWNED(http_answer) struct http_answer answer = {0};
 	if (!http_send(client->http, request, &answer, err))
-		return unreachable(client, err);
+		return unreachable(client, request, err);
 	client->status = answer.status;
 	OWNED(json_root) struct json *root = NULL;
 	if (answer.body.size > 0) {
 		struct error ignored;
 		if (!json_read_parse(answer.body.data, answer.body.size, 0, ANSWER_DEPTH_MAX, &root,
 				     &ignored))
-			return refuse(client, answer.status, NULL, err);
+			return refuse(client, request, answer.status, NULL, err);
 	}
-	if (answer.status != 200)
-		return refuse(client, answer.status, root, err);
+	// A chunk of an upload may be answered with 201.
+	if (answer.status != 200 && answer.status != 201)
+		return refuse(client, request, answer.status, root, err);
 	*out = TAKE(root);
 	return true;
+}
+
+bool client_send(struct client *client, const struct http_request *request, struct json **out,
+		 struct error *err)
+{
+	const struct settings *settings = client->settings;
+	struct http_request full = *request;
+	if (request->url[0] == '/') {
+		full.url = arena_printf(client->arena, "%s%s", settings->url.value, request->url);
+		if (!request->bearer && !settings->token.value)
+			return no_token(client, err);
+		if (!request->bearer)
+			full.bearer = settings->token.value;
+	}
+	return exchange(client, &full, out, err);
 }
 
 bool client_call(struct client *client, const char *method, const char *path, const char *body,
 		 struct json **out, struct error *err)
 {
-	const struct settings *settings = client->settings;
-	if (!settings->token.value)
-		return no_token(client, err);
 	struct http_request request = {
 		.method = method,
-		.url = arena_printf(client->arena, "%s%s", settings->url.value, path),
-		.bearer = settings->token.value,
+		.url = path,
 		.body = body,
 		.body_size = body ? strlen(body) : 0,
 		.timeout_ms = CALL_TIMEOUT_MS,
 	};
-	return exchange(client, &request, out, err);
+	return client_send(client, &request, out, err);
 }
 
 bool client_call_public(struct client *client, const char *path, int64_t timeout_ms, struct json **out,
@@ -115,6 +138,19 @@ bool client_call_public(struct client *client, const char *path, int64_t timeout
 		.method = "GET",
 		.url = arena_printf(client->arena, "%s%s", client->settings->url.value, path),
 		.timeout_ms = timeout_ms,
+	};
+	return exchange(client, &request, out, err);
+}
+
+bool client_post_public(struct client *client, const char *path, const char *body, struct json **out,
+			struct error *err)
+{
+	struct http_request request = {
+		.method = "POST",
+		.url = arena_printf(client->arena, "%s%s", client->settings->url.value, path),
+		.body = body,
+		.body_size = strlen(body),
+		.timeout_ms = CALL_TIMEOUT_MS,
 	};
 	return exchange(client, &request, out, err);
 }
@@ -165,21 +201,38 @@ bool client_org(struct client *client, const char **out, struct error *err)
 	return true;
 }
 
-bool client_org_path(struct client *client, const char **out, struct error *err, ...)
+static bool org_path(struct client *client, const char **out, va_list segments, struct error *err)
 {
 	const char *org = NULL;
 	if (!client_org(client, &org, err))
 		return false;
 	const char *path =
 		arena_printf(client->arena, "/v1/organizations/%s", address_segment(client->arena, org));
-	va_list segments;
-	va_start(segments, err);
 	const char *segment;
 	while ((segment = va_arg(segments, const char *)))
 		path = arena_printf(client->arena, "%s/%s", path, address_segment(client->arena, segment));
-	va_end(segments);
 	*out = path;
 	return true;
+}
+
+bool client_org_path(struct client *client, const char **out, struct error *err, ...)
+{
+	va_list segments;
+	va_start(segments, err);
+	bool ok = org_path(client, out, segments, err);
+	va_end(segments);
+	return ok;
+}
+
+bool client_org_call(struct client *client, const char *method, const char *body, struct json **out,
+		     struct error *err, ...)
+{
+	va_list segments;
+	va_start(segments, err);
+	const char *path = NULL;
+	bool ok = org_path(client, &path, segments, err);
+	va_end(segments);
+	return ok && client_call(client, method, path, body, out, err);
 }
 
 const char *client_address_of(struct client *client, const char *hostname)

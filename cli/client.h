@@ -31,15 +31,27 @@ struct client {
 struct client client_of(struct arena *arena, const struct settings *settings, struct http *http);
 
 /// Sends and reads the JSON answer; *out is NULL when the body is empty.
+/// A refusal has a hint as its detail where something helps (cli/hints.h).
 /// Fails: ERR_UNAUTHORIZED   no token, or one the server refuses
 ///        ERR_UNAVAILABLE    the server cannot be reached
 ///        ERR_NOT_READY      503 with the code not_ready
 ///        ERR_BAD_REQUEST    any other refusal; the message is the server's, client->server_code its code
 MUST_USE bool client_call(struct client *client, const char *method, const char *path, const char *body,
 			  struct json **out, struct error *err);
+/// As client_call, for a path below the organization given by its segments, up to NULL:
+/// client_org_call(client, "GET", NULL, &root, err, "databases", name, NULL).
+MUST_USE bool client_org_call(struct client *client, const char *method, const char *body, struct json **out,
+			      struct error *err, ...) __attribute__((sentinel));
+/// A request of any form. Its url may be a path of the API or the address of a database; without a bearer of its
+/// own the platform token is sent, to the API only.
+MUST_USE bool client_send(struct client *client, const struct http_request *request, struct json **out,
+			  struct error *err);
 /// The same without a token, for public routes.
 MUST_USE bool client_call_public(struct client *client, const char *path, int64_t timeout_ms,
 				 struct json **out, struct error *err);
+/// POST without a token, for what gives one.
+MUST_USE bool client_post_public(struct client *client, const char *path, const char *body, struct json **out,
+				 struct error *err);
 
 /// Asks the server for the organization that its user most likely means: the only one, or the only one besides
 /// the personal one. *out is NULL when there are several.

@@ -1,11 +1,7 @@
 #include "cli/command.h"
 
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "cli/json_copy.h"
-#include "cli/table.h"
 #include "cli/terminal.h"
 
 const struct option global_options[] = {
@@ -34,8 +30,9 @@ static size_t matching_words(const char *name, const char *const *words, size_t 
 	return matched;
 }
 
-static bool begins_with(const char *name, const char *const *words, size_t word_count)
+bool command_begins_with(const struct command *command, const char *const *words, size_t word_count)
 {
+	const char *name = command->words;
 	for (size_t i = 0; i < word_count; i++) {
 		size_t size = strlen(words[i]);
 		if (strncmp(name, words[i], size) != 0 || (name[size] != ' ' && name[size] != '\0'))
@@ -45,7 +42,7 @@ static bool begins_with(const char *name, const char *const *words, size_t word_
 	return true;
 }
 
-static const struct command *find_command(const char *const *words, size_t word_count, size_t *out_matched)
+const struct command *command_find(const char *const *words, size_t word_count, size_t *out_matched)
 {
 	const struct command *found = NULL;
 	*out_matched = 0;
@@ -62,10 +59,16 @@ static const struct command *find_command(const char *const *words, size_t word_
 bool command_group_exists(const char *const *words, size_t word_count)
 {
 	for (size_t i = 0; i < command_count; i++) {
-		if (begins_with(commands[i].words, words, word_count))
+		if (command_begins_with(&commands[i], words, word_count))
 			return true;
 	}
 	return false;
+}
+
+const char *command_next_argument(const char *arguments)
+{
+	size_t size = strcspn(arguments, " ");
+	return arguments + size + (arguments[size] == ' ');
 }
 
 static const struct option *find_in(const struct option *options, size_t count, const char *name, size_t size,
@@ -79,13 +82,9 @@ static const struct option *find_in(const struct option *options, size_t count, 
 	return NULL;
 }
 
-// A command's own option goes before a global one of the same name (db show --url). Before the words that
-// name the command, the option may be that of any command.
-static const struct option *find_option(const struct call *call, const char *name, size_t size, char letter,
-					bool *out_global)
+const struct option *command_option(const struct command *command, const char *name, size_t size, char letter,
+				    bool *out_global)
 {
-	size_t matched;
-	const struct command *command = find_command(call->words, call->word_count, &matched);
 	const struct option *found = NULL;
 	*out_global = false;
 	if (command)
@@ -94,9 +93,50 @@ static const struct option *find_option(const struct call *call, const char *nam
 		found = find_in(global_options, global_option_count, name, size, letter);
 		*out_global = found != NULL;
 	}
-	for (size_t i = 0; i < command_count && !found; i++)
-		found = find_in(commands[i].options, COMMAND_OPTIONS_MAX, name, size, letter);
 	return found;
+}
+
+// Before the words that name the command, the option may be that of any command. A letter may then mean more than
+// one thing; a name never does.
+static bool find_option(const struct call *call, const char *name, size_t size, char letter,
+			const struct option **out, bool *out_global, struct error *err)
+{
+	size_t matched;
+	const struct command *command = command_find(call->words, call->word_count, &matched);
+	const struct option *found = command_option(command, name, size, letter, out_global);
+	bool own = found != NULL;
+	for (size_t i = 0; i < command_count && !own; i++) {
+		const struct option *other =
+			find_in(commands[i].options, COMMAND_OPTIONS_MAX, name, size, letter);
+		if (letter && found && other && strcmp(found->name, other->name) != 0)
+			return error_set(err, ERR_USAGE, "option -%c means different things: write it %s",
+					 letter, command ? "out" : "behind the command");
+		if (other)
+			found = other;
+	}
+	if (!found)
+		return error_set(err, ERR_USAGE, "unknown option %s%.*s", letter ? "-" : "--", (int)size,
+				 name);
+	*out = found;
+	return true;
+}
+
+static bool is_choice(const char *choices, size_t size, const char *word)
+{
+	size_t word_size = strlen(word);
+	for (const char *at = choices; at < choices + size;) {
+		size_t one = strcspn(at, "| ");
+		if (one == word_size && strncmp(at, word, one) == 0)
+			return true;
+		at += one + 1;
+	}
+	return false;
+}
+
+// "enable|disable" is, "DATABASE|URL" is not.
+static bool is_choice_list(const char *placeholder)
+{
+	return *placeholder >= 'a' && *placeholder <= 'z' && placeholder[strcspn(placeholder, " |")] == '|';
 }
 
 static bool take_option(struct call *call, int argc, char **argv, int *at, struct error *err)
@@ -108,10 +148,9 @@ static bool take_option(struct call *call, int argc, char **argv, int *at, struc
 	const char *value =
 		is_long ? (name[size] == '=' ? name + size + 1 : NULL) : (name[1] ? name + 1 : NULL);
 	bool global;
-	const struct option *option = find_option(call, name, size, (char)(is_long ? 0 : name[0]), &global);
-	if (!option)
-		return error_set(err, ERR_USAGE, "unknown option %.*s", (int)(size + (is_long ? 2 : 1)),
-				 text);
+	const struct option *option;
+	if (!find_option(call, name, size, (char)(is_long ? 0 : name[0]), &option, &global, err))
+		return false;
 	if (!option->value && value)
 		return error_set(err, ERR_USAGE, "option --%s takes no value", option->name);
 	if (option->value && !value) {
@@ -120,6 +159,10 @@ static bool take_option(struct call *call, int argc, char **argv, int *at, struc
 					 option->value);
 		value = argv[++*at];
 	}
+	if (option->value && is_choice_list(option->value) &&
+	    !is_choice(option->value, strlen(option->value), value))
+		return error_set(err, ERR_USAGE, "option --%s: \"%s\" is not one of %s", option->name, value,
+				 option->value);
 	call->given[call->given_count++] = (struct given_option){option->name, value ? value : "", global};
 	return true;
 }
@@ -128,15 +171,27 @@ static bool take_option(struct call *call, int argc, char **argv, int *at, struc
 static void count_arguments(const char *arguments, size_t *out_min, size_t *out_max)
 {
 	*out_min = *out_max = 0;
-	for (const char *at = arguments; *at;) {
-		size_t size = strcspn(at, " ");
+	for (const char *at = arguments; *at; at = command_next_argument(at)) {
 		(*out_max)++;
 		if (*at != '[')
 			(*out_min)++;
-		at += size + (at[size] == ' ');
 	}
 	if (strstr(arguments, "…"))
 		*out_max = SIZE_MAX;
+}
+
+// Arguments that are one of some words: "enable|disable".
+static bool check_choices(const struct call *call, struct error *err)
+{
+	const char *at = call->command->arguments;
+	for (size_t i = 0; i < call_argument_count(call) && *at; i++, at = command_next_argument(at)) {
+		size_t size = strcspn(at, " ");
+		const char *word = call_argument(call, i);
+		if (is_choice_list(at) && !is_choice(at, size, word))
+			return error_set(err, ERR_USAGE, "%s: \"%s\" is not one of %.*s",
+					 call->command->words, word, (int)size, at);
+	}
+	return true;
 }
 
 static bool check_arguments(const struct call *call, struct error *err)
@@ -151,7 +206,7 @@ static bool check_arguments(const struct call *call, struct error *err)
 		return true;
 	const char *missing = command->arguments;
 	for (size_t i = 0; i < count; i++)
-		missing += strcspn(missing, " ") + 1;
+		missing = command_next_argument(missing);
 	return error_set(err, ERR_USAGE, "%s: %.*s is missing", command->words, (int)strcspn(missing, " "),
 			 missing);
 }
@@ -192,7 +247,7 @@ bool command_parse(struct arena *arena, int argc, char **argv, struct call *out,
 		call->word_count--;
 		call->given[call->given_count++] = (struct given_option){"help", "", true};
 	}
-	call->command = find_command(call->words, call->word_count, &call->name_word_count);
+	call->command = command_find(call->words, call->word_count, &call->name_word_count);
 	call->json = call_global_option(call, "json") != NULL;
 	call->color = !call_global_option(call, "no-color") && terminal_has_color(stdout);
 	if (failure.code) {
@@ -208,186 +263,5 @@ bool command_parse(struct arena *arena, int argc, char **argv, struct call *out,
 	if (!call->command)
 		return error_set(err, ERR_USAGE, "there is no command \"%s%s%s\"", call->words[0],
 				 call->word_count > 1 ? " " : "", call->word_count > 1 ? call->words[1] : "");
-	return check_options(call, err) && check_arguments(call, err);
-}
-
-size_t call_argument_count(const struct call *call)
-{
-	return call->word_count - call->name_word_count;
-}
-
-const char *call_argument(const struct call *call, size_t index)
-{
-	return index < call_argument_count(call) ? call->words[call->name_word_count + index] : NULL;
-}
-
-static const char *given_value(const struct call *call, const char *name, bool global)
-{
-	for (size_t i = call->given_count; i > 0; i--) {
-		const struct given_option *given = &call->given[i - 1];
-		if (given->is_global == global && strcmp(given->name, name) == 0)
-			return given->value;
-	}
-	return NULL;
-}
-
-const char *call_option(const struct call *call, const char *name)
-{
-	return given_value(call, name, false);
-}
-
-const char *call_global_option(const struct call *call, const char *name)
-{
-	return given_value(call, name, true);
-}
-
-bool call_switch(const struct call *call, const char *name)
-{
-	return call_option(call, name) != NULL;
-}
-
-unsigned call_table_style(const struct call *call)
-{
-	return call->color ? TABLE_BOLD : TABLE_PLAIN;
-}
-
-void call_print_json(const struct buffer *json)
-{
-	fwrite(json->data, 1, json->size, stdout);
-	fputc('\n', stdout);
-}
-
-void call_print_json_text(const char *name, const char *value)
-{
-	OWNED(buffer) struct buffer text = {0};
-	struct json_writer w = json_write_to(&text);
-	json_write_object(&w);
-	json_write_member_text(&w, name, value);
-	json_write_end_object(&w);
-	call_print_json(&text);
-}
-
-void call_print_answer(const struct json *answer)
-{
-	OWNED(buffer) struct buffer text = {0};
-	struct json_writer w = json_write_to(&text);
-	json_copy(&w, answer);
-	call_print_json(&text);
-}
-
-bool call_confirm(const struct call *call, struct error *err, const char *question, ...)
-{
-	if (call_switch(call, "yes"))
-		return true;
-	if (!terminal_can_ask())
-		return error_set(err, ERR_USAGE, "%s: nobody can be asked here, so say --yes",
-				 call->command->words);
-	char text[300];
-	va_list args;
-	va_start(args, question);
-	vsnprintf(text, sizeof(text), question, args);
-	va_end(args);
-	if (!terminal_confirm(text))
-		return error_set(err, ERR_BAD_REQUEST, "nothing was done");
-	return true;
-}
-
-static void print_option(struct table *table, const struct option *option)
-{
-	char letter[8] = "    ";
-	if (option->letter)
-		snprintf(letter, sizeof(letter), "-%c, ", option->letter);
-	table_addf(table, "  %s--%s%s%s", letter, option->name, option->value ? " " : "",
-		   option->value ? option->value : "");
-	table_add(table, option->help);
-}
-
-static void print_options(FILE *out, const char *title, const struct option *options, size_t count)
-{
-	OWNED(table) struct table table = table_of((const char *const[]){"", ""}, 2);
-	for (size_t i = 0; i < count && options[i].name; i++)
-		print_option(&table, &options[i]);
-	if (table_row_count(&table) == 0)
-		return;
-	fprintf(out, "\n%s\n", title);
-	table_print(&table, out, TABLE_UNTITLED);
-}
-
-static void print_commands(FILE *out, const char *const *words, size_t word_count)
-{
-	OWNED(table) struct table table = table_of((const char *const[]){"", ""}, 2);
-	for (size_t i = 0; i < command_count; i++) {
-		const struct command *command = &commands[i];
-		if (!begins_with(command->words, words, word_count))
-			continue;
-		table_addf(&table, "  %s%s%s", command->words, *command->arguments ? " " : "",
-			   command->arguments);
-		table_add(&table, command->summary);
-	}
-	table_print(&table, out, TABLE_UNTITLED);
-}
-
-void command_print_overview(FILE *out)
-{
-	fputs("usage: atoll [OPTIONS] NOUN VERB [ARGUMENTS]\n\nCommands:\n", out);
-	print_commands(out, NULL, 0);
-	print_options(out, "Options of all commands:", global_options, global_option_count);
-	fputs("\nThe server, the token and the organization come from the first of: these options; "
-	      "ATOLL_URL,\n"
-	      "ATOLL_TOKEN, ATOLL_ORG; TURSO_API_BASE_URL, TURSO_API_TOKEN; ~/.config/atoll/config.ini, "
-	      "which\n"
-	      "\"atoll auth login\" writes; ./atoll-data/bootstrap.json, which a server writes at its first "
-	      "start.\n"
-	      "SSL_CERT_FILE may name a file with certificates to trust for https.\n"
-	      "\nExit status: 0 done; 1 the server or a statement said no; 2 wrong use; 3 the server cannot "
-	      "be\n"
-	      "reached; 4 not authenticated.\n\n"
-	      "\"atoll COMMAND --help\" says more about one.\n",
-	      out);
-}
-
-void command_print_group(FILE *out, const char *const *words, size_t word_count)
-{
-	fputs("usage: atoll", out);
-	for (size_t i = 0; i < word_count; i++)
-		fprintf(out, " %s", words[i]);
-	fputs(" VERB [ARGUMENTS]\n\nCommands:\n", out);
-	print_commands(out, words, word_count);
-}
-
-void command_print_usage(FILE *out, const struct command *command)
-{
-	fprintf(out, "usage: atoll %s%s%s", command->words, *command->arguments ? " " : "",
-		command->arguments);
-	for (size_t i = 0; i < COMMAND_OPTIONS_MAX && command->options[i].name; i++) {
-		const struct option *option = &command->options[i];
-		fprintf(out, " [--%s%s%s]", option->name, option->value ? " " : "",
-			option->value ? option->value : "");
-	}
-	fputc('\n', out);
-}
-
-void command_print_help(FILE *out, const struct command *command)
-{
-	command_print_usage(out, command);
-	fprintf(out, "\n%s.\n", command->summary);
-	if (command->details)
-		fprintf(out, "\n%s\n", command->details);
-	print_options(out, "Options:", command->options, COMMAND_OPTIONS_MAX);
-	print_options(out, "Options of all commands:", global_options, global_option_count);
-}
-
-enum exit_code command_exit_code(const struct error *err)
-{
-	switch (err->code) {
-	case ERR_USAGE:
-		return EXIT_USAGE;
-	case ERR_UNAVAILABLE:
-	case ERR_TIMEOUT:
-		return EXIT_UNREACHABLE;
-	case ERR_UNAUTHORIZED:
-		return EXIT_UNAUTHENTICATED;
-	default:
-		return EXIT_REFUSED;
-	}
+	return check_options(call, err) && check_choices(call, err) && check_arguments(call, err);
 }

@@ -1,7 +1,8 @@
 /// command: what the program can be told to do, as data, and one telling of it.
 ///
-/// Each command is a row of `commands` (cli/commands/all.c). The command line is checked and the help is
-/// written from the rows alone, so that a command starts with everything it was promised.
+/// Each command is a row of `commands` (cli/commands/all.c). The command line is checked, completed and explained
+/// from the rows alone, and the manual page is made of them, so that a command starts with everything it was
+/// promised.
 #ifndef ATOLL_CLI_COMMAND_H
 #define ATOLL_CLI_COMMAND_H
 
@@ -23,6 +24,7 @@ enum exit_code {
 	EXIT_USAGE = 2,
 	EXIT_UNREACHABLE = 3,
 	EXIT_UNAUTHENTICATED = 4,
+	EXIT_INTERRUPTED = 130, // as shells have it for Ctrl-C
 };
 
 struct option {
@@ -32,14 +34,16 @@ struct option {
 	const char *help;
 };
 
-enum { COMMAND_OPTIONS_MAX = 8 };
+enum { COMMAND_OPTIONS_MAX = 16 };
 
 struct call;
 struct command {
-	const char *words;     // "db tokens create"
-	const char *arguments; // "NAME LOCATION [INSTANCE_NAME]"; "NAME…" takes more than one
-	const char *summary;   // one line
-	const char *details;   // more paragraphs for its own help, or NULL
+	const char *words; // "db tokens create"
+	// "DATABASE LOCATION [INSTANCE_NAME]"; "DATABASE…" takes more than one; "enable|disable" one of these words.
+	// What DATABASE, GROUP, ORGANIZATION, LOCATION and FILE stand for is known to completion.
+	const char *arguments;
+	const char *summary;                        // one line
+	const char *details;                        // more paragraphs for its own help, or NULL
 	struct option options[COMMAND_OPTIONS_MAX]; // up to the first without a name
 	bool (*run)(struct call *call, struct error *err);
 };
@@ -78,6 +82,17 @@ struct call {
 /// Reads the command line. Fails: ERR_USAGE; call->command is then the command as far as it was recognised.
 MUST_USE bool command_parse(struct arena *arena, int argc, char **argv, struct call *out, struct error *err);
 
+/// The command whose name stands at the beginning of these words, and how many of them name it; NULL if none.
+const struct command *command_find(const char *const *words, size_t word_count, size_t *out_matched);
+/// The name of the command begins with all of these words.
+bool command_begins_with(const struct command *command, const char *const *words, size_t word_count);
+/// An option that may stand behind this command (NULL: behind any), by its name or, if not 0, its letter. The
+/// command's own goes before that of all commands (db show --url). NULL if there is none.
+const struct option *command_option(const struct command *command, const char *name, size_t size, char letter,
+				    bool *out_global);
+/// The next word of `arguments`, "" at its end.
+const char *command_next_argument(const char *arguments);
+
 /// The argument at `index`, NULL when it was not given.
 const char *call_argument(const struct call *call, size_t index);
 size_t call_argument_count(const struct call *call);
@@ -85,6 +100,8 @@ size_t call_argument_count(const struct call *call);
 /// last.
 const char *call_option(const struct call *call, const char *name);
 bool call_switch(const struct call *call, const char *name);
+/// Each value of an option that may be given more than once: start with 0 in *at. NULL after the last.
+const char *call_option_each(const struct call *call, const char *name, size_t *at);
 /// The same for an option that every command takes.
 const char *call_global_option(const struct call *call, const char *name);
 
@@ -98,10 +115,17 @@ void call_print_json_text(const char *name, const char *value);
 /// Prints an answer of the server as it is, for --json.
 void call_print_answer(const struct json *answer);
 
-/// Asks before something is destroyed, unless --yes was given. Fails: ERR_USAGE where nobody can be asked,
-/// ERR_BAD_REQUEST when the answer is no.
-MUST_USE bool call_confirm(const struct call *call, struct error *err, const char *question, ...)
-	PRINTF_LIKE(3, 4);
+/// {"NAME":"VALUE"} as a body for the server; it lives as long as the call.
+const char *call_json_text(const struct call *call, const char *name, const char *value);
+/// {"NAME":true}
+const char *call_json_bool(const struct call *call, const char *name, bool value);
+/// What was done: the server's answer for --json, else this line.
+void call_say(const struct call *call, const struct json *answer, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/// Before something is lost: says what, and has `name` typed, unless --yes was given. Fails: ERR_USAGE where nobody
+/// can be asked, ERR_BAD_REQUEST when something else was typed.
+MUST_USE bool call_confirm(const struct call *call, struct error *err, const char *name,
+			   const char *what_is_lost, ...) PRINTF_LIKE(4, 5);
 
 /// Help for all commands, for those whose words begin with the given ones, or for one.
 void command_print_overview(FILE *out);

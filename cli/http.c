@@ -1,5 +1,7 @@
 #include "cli/http.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +11,11 @@
 #include <curl/curl.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/disk.h"
 #include "cli/address.h"
 
-enum { TICK_MS = 100, CONNECT_TIMEOUT_MS = 10000 };
+enum { TICK_MS = 100, CONNECT_TIMEOUT_MS = 10000, UPLOAD_BUFFER_BYTES = 256 * 1024 };
 static const size_t answer_bytes_max = 512UL << 20;
 
 struct http {
@@ -73,16 +76,31 @@ void http_on_tick(struct http *http, void (*tick)(void *context), void *context)
 	http->tick_context = context;
 }
 
+static void catch_signals(struct http *http, const sigset_t *signals)
+{
+	if (http->interrupt_fd >= 0 || sigprocmask(SIG_BLOCK, signals, NULL) != 0)
+		return;
+	http->interrupt_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (http->interrupt_fd < 0)
+		sigprocmask(SIG_UNBLOCK, signals, NULL);
+}
+
 void http_catch_interrupts(struct http *http)
 {
-	sigset_t interrupt;
-	sigemptyset(&interrupt);
-	sigaddset(&interrupt, SIGINT);
-	if (http->interrupt_fd >= 0 || sigprocmask(SIG_BLOCK, &interrupt, NULL) != 0)
-		return;
-	http->interrupt_fd = signalfd(-1, &interrupt, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (http->interrupt_fd < 0)
-		sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	catch_signals(http, &signals);
+}
+
+void http_catch_endings(struct http *http)
+{
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	catch_signals(http, &signals);
 }
 
 // Whether a Ctrl-C came since the last look.
@@ -101,32 +119,149 @@ void http_forget_interrupts(struct http *http)
 	take_interrupt(http);
 }
 
+bool http_pause(struct http *http, int64_t pause_ms, struct error *err)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + pause_ms;
+	for (;;) {
+		int64_t left_ms = deadline_ms - clock_monotonic_ms();
+		if (left_ms <= 0)
+			return true;
+		struct pollfd keyboard = {.fd = http->interrupt_fd, .events = POLLIN};
+		poll(&keyboard, 1, left_ms < TICK_MS ? (int)left_ms : TICK_MS);
+		if (take_interrupt(http))
+			return error_set(err, ERR_SHUTDOWN, "interrupted");
+		if (http->tick)
+			http->tick(http->tick_context);
+	}
+}
+
+// What one exchange moves, and how its files failed.
+struct transfer {
+	struct http *http;
+	struct buffer body;
+	struct http_upload *upload;
+	struct http_download *download;
+	curl_mime *form;
+	int file_errno; // of the upload or the download; 0 = none
+	bool file_shrank;
+};
+
+static bool write_all(int fd, const char *bytes, size_t size)
+{
+	while (size > 0) {
+		ssize_t written = write(fd, bytes, size);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return false;
+		bytes += written;
+		size -= (size_t)written;
+	}
+	return true;
+}
+
 static size_t on_body(char *bytes, size_t one, size_t size, void *context)
 {
 	(void)one;
-	struct buffer *body = context;
-	buffer_append(body, bytes, size);
-	return body->overflowed ? 0 : size;
+	struct transfer *transfer = context;
+	long status = 0;
+	curl_easy_getinfo(transfer->http->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (!transfer->download || status != 200) {
+		buffer_append(&transfer->body, bytes, size);
+		return transfer->body.overflowed ? 0 : size;
+	}
+	curl_off_t total = -1;
+	curl_easy_getinfo(transfer->http->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &total);
+	transfer->download->total = total;
+	if (!write_all(transfer->download->fd, bytes, size)) {
+		transfer->file_errno = errno;
+		return 0;
+	}
+	transfer->download->received += size;
+	return size;
+}
+
+static size_t on_upload(char *bytes, size_t one, size_t size, void *context)
+{
+	struct transfer *transfer = context;
+	struct http_upload *upload = transfer->upload;
+	uint64_t left = upload->size - upload->sent;
+	size_t wanted = size * one < left ? size * one : (size_t)left;
+	if (wanted == 0)
+		return 0;
+	ssize_t got;
+	do
+		got = pread(upload->fd, bytes, wanted, (off_t)(upload->offset + upload->sent));
+	while (got < 0 && errno == EINTR);
+	if (got <= 0) {
+		transfer->file_errno = got < 0 ? errno : 0;
+		transfer->file_shrank = got == 0;
+		return CURL_READFUNC_ABORT;
+	}
+	upload->sent += (uint64_t)got;
+	return (size_t)got;
+}
+
+// curl goes back when it has to send on another connection.
+static int on_upload_seek(void *context, curl_off_t offset, int origin)
+{
+	struct transfer *transfer = context;
+	if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > transfer->upload->size)
+		return CURL_SEEKFUNC_CANTSEEK;
+	transfer->upload->sent = (uint64_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+static struct curl_slist *add_header(struct curl_slist *list, const char *name, const char *value)
+{
+	if (!value)
+		return list;
+	OWNED(buffer) struct buffer line = {0};
+	buffer_printf(&line, "%s%s", name, value);
+	return curl_slist_append(list, buffer_text(&line));
 }
 
 static struct curl_slist *headers_of(const struct http_request *request)
 {
 	// An empty value takes a header of curl's own away.
 	struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+	if (request->upload && !request->upload->form_name)
+		list = curl_slist_append(list, "Content-Type: application/octet-stream");
 	if (request->body)
 		list = curl_slist_append(list, "Content-Type: application/json");
-	if (request->bearer) {
-		OWNED(buffer) struct buffer line = {0};
-		buffer_printf(&line, "Authorization: Bearer %s", request->bearer);
-		list = curl_slist_append(list, buffer_text(&line));
-	}
+	list = add_header(list, "Authorization: Bearer ", request->bearer);
+	list = add_header(list, "Idempotency-Key: ", request->key);
 	ASSERT(list != NULL);
 	return list;
 }
 
-static void set_body(CURL *easy, const struct http_request *request)
+static void set_upload(CURL *easy, struct transfer *transfer)
 {
-	if (request->body || strcmp(request->method, "POST") == 0) {
+	struct http_upload *upload = transfer->upload;
+	upload->sent = 0;
+	if (upload->form_name) {
+		transfer->form = curl_mime_init(easy);
+		curl_mimepart *part = curl_mime_addpart(transfer->form);
+		curl_mime_name(part, "file");
+		curl_mime_filename(part, upload->form_name);
+		curl_mime_type(part, "application/octet-stream");
+		curl_mime_data_cb(part, (curl_off_t)upload->size, on_upload, on_upload_seek, NULL, transfer);
+		curl_easy_setopt(easy, CURLOPT_MIMEPOST, transfer->form);
+		return;
+	}
+	curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)upload->size);
+	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload);
+	curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_upload_seek);
+	curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer);
+}
+
+static void set_body(CURL *easy, const struct http_request *request, struct transfer *transfer)
+{
+	if (transfer->upload) {
+		set_upload(easy, transfer);
+	} else if (request->body || strcmp(request->method, "POST") == 0) {
 		curl_easy_setopt(easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body ? request->body : "");
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
@@ -147,7 +282,7 @@ static void set_proxy(struct http *http, const char *url)
 }
 
 static void set_up(struct http *http, const struct http_request *request, struct curl_slist *headers,
-		   struct buffer *body)
+		   struct transfer *transfer)
 {
 	CURL *easy = http->easy;
 	curl_easy_reset(easy); // keeps connections: they belong to the multi handle
@@ -156,12 +291,19 @@ static void set_up(struct http *http, const struct http_request *request, struct
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "atoll/" ATOLL_VERSION);
-	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+	// What goes to a file is counted against the length that was announced.
+	if (!request->download)
+		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	if (request->stall_ms > 0) {
+		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)(request->stall_ms / 1000));
+	}
+	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER_BYTES);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->failure);
 	const char *authorities = getenv("SSL_CERT_FILE");
 	if (authorities && *authorities)
@@ -171,7 +313,7 @@ static void set_up(struct http *http, const struct http_request *request, struct
 		curl_easy_setopt(easy, CURLOPT_USERNAME, request->user);
 		curl_easy_setopt(easy, CURLOPT_PASSWORD, request->password ? request->password : "");
 	}
-	set_body(easy, request);
+	set_body(easy, request, transfer);
 	set_proxy(http, request->url);
 }
 
@@ -202,10 +344,16 @@ static enum outcome run_transfer(struct http *http, CURLcode *out_code)
 	}
 }
 
-static bool fail(struct http *http, CURLcode code, const struct buffer *body,
+static bool fail(struct http *http, CURLcode code, const struct transfer *transfer,
 		 const struct http_request *request, struct error *err)
 {
-	if (body->overflowed)
+	if (transfer->file_shrank)
+		return error_set(err, ERR_IO, "the file became shorter while it was read");
+	if (transfer->file_errno)
+		return error_set(err, transfer->file_errno == ENOSPC ? ERR_FULL : ERR_IO,
+				 "the file cannot be %s: %s", transfer->download ? "written" : "read",
+				 strerror(transfer->file_errno));
+	if (transfer->body.overflowed)
 		return error_set(err, ERR_LIMIT, "the answer is larger than %zu bytes", answer_bytes_max);
 	if (code == CURLE_OPERATION_TIMEDOUT && request->timeout_ms > 0)
 		return error_set(err, ERR_TIMEOUT, "no answer within %lld ms",
@@ -220,10 +368,15 @@ static bool fail(struct http *http, CURLcode code, const struct buffer *body,
 bool http_send(struct http *http, const struct http_request *request, struct http_answer *out,
 	       struct error *err)
 {
-	struct buffer body = {.limit_bytes = answer_bytes_max};
+	struct transfer transfer = {
+		.http = http,
+		.body = {.limit_bytes = answer_bytes_max},
+		.upload = request->upload,
+		.download = request->download,
+	};
 	struct curl_slist *headers = headers_of(request);
 	http->failure[0] = '\0';
-	set_up(http, request, headers, &body);
+	set_up(http, request, headers, &transfer);
 	curl_multi_add_handle(http->multi, http->easy);
 	CURLcode code = CURLE_OK;
 	enum outcome outcome = run_transfer(http, &code);
@@ -233,17 +386,19 @@ bool http_send(struct http *http, const struct http_request *request, struct htt
 	curl_easy_getinfo(http->easy, CURLINFO_CONTENT_TYPE, &type);
 	bool ok = outcome == OUTCOME_DONE && code == CURLE_OK;
 	if (ok) {
-		*out = (struct http_answer){.status = (int)status, .body = body};
+		*out = (struct http_answer){.status = (int)status, .body = transfer.body};
 		snprintf(out->content_type, sizeof(out->content_type), "%s", type ? type : "");
 	} else if (outcome == OUTCOME_INTERRUPTED) {
 		error_set(err, ERR_SHUTDOWN, "interrupted");
 	} else {
-		fail(http, code, &body, request, err);
+		fail(http, code, &transfer, request, err);
 	}
 	curl_multi_remove_handle(http->multi, http->easy);
 	curl_slist_free_all(headers);
+	curl_easy_reset(http->easy); // nothing of this transfer may be looked at any more
+	curl_mime_free(transfer.form);
 	if (!ok)
-		buffer_cleanup(&body);
+		buffer_cleanup(&transfer.body);
 	return ok;
 }
 

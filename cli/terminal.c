@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -33,17 +32,27 @@ static bool read_line(struct buffer *out)
 	return true;
 }
 
-bool terminal_confirm(const char *question)
+bool terminal_confirm(const char *word)
 {
 	OWNED(buffer) struct buffer answer = {0};
-	fprintf(stderr, "%s [y/N] ", question);
+	fprintf(stderr, "Type %s to go on: ", word);
 	fflush(stderr);
 	if (!read_line(&answer)) {
 		fputc('\n', stderr);
 		return false;
 	}
-	const char *text = buffer_text(&answer);
-	return strcasecmp(text, "y") == 0 || strcasecmp(text, "yes") == 0;
+	return strcmp(buffer_text(&answer), word) == 0;
+}
+
+bool terminal_read_line(const char *prompt, struct buffer *out, struct error *err)
+{
+	if (terminal_can_ask()) {
+		fputs(prompt, stderr);
+		fflush(stderr);
+	}
+	if (!read_line(out) || out->size == 0)
+		return error_set(err, ERR_USAGE, "nothing was given on standard input");
+	return true;
 }
 
 bool terminal_read_secret(const char *prompt, struct buffer *out, struct error *err)

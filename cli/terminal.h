@@ -17,8 +17,11 @@ bool terminal_has_color(FILE *stream);
 /// A person answers: stdin and stderr are terminals.
 bool terminal_can_ask(void);
 
-/// Asks a yes-or-no question. False also when the answer is not a clear yes.
-bool terminal_confirm(const char *question);
+/// Has a word typed to confirm something. False when anything else was.
+bool terminal_confirm(const char *word);
+
+/// Reads one line. Fails: ERR_USAGE when there is none.
+MUST_USE bool terminal_read_line(const char *prompt, struct buffer *out, struct error *err);
 
 /// Reads one line without its end: a secret that is not shown while it is typed, or the line that another
 /// program sent. Fails: ERR_USAGE when there is none.

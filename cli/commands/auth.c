@@ -1,13 +1,14 @@
-// Who is asking: logging in and out, and the platform tokens of the user.
+// Who is asking: logging in and out.
 
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/commands/commands.h"
+#include "cli/commands/secret.h"
 #include "cli/json_copy.h"
-#include "cli/table.h"
 #include "cli/terminal.h"
 
+// A token that exists already.
 static bool read_token(struct call *call, const char **out, struct error *err)
 {
 	const char *given = call_global_option(call, "token");
@@ -20,6 +21,40 @@ static bool read_token(struct call *call, const char **out, struct error *err)
 		return error_context(err, "auth login: --token is missing");
 	*out = arena_text(call->arena, buffer_text(&token));
 	return true;
+}
+
+// A new one for user and password.
+static bool get_token(struct call *call, const char **out, struct error *err)
+{
+	const char *username = call_option(call, "username");
+	OWNED(buffer) struct buffer typed = {0};
+	if (!username && call_switch(call, "password-stdin"))
+		return error_set(err, ERR_USAGE, "auth login: --password-stdin goes with --username");
+	if (!username && !terminal_read_line("Username: ", &typed, err))
+		return false;
+	if (!username)
+		username = arena_text(call->arena, buffer_text(&typed));
+	const char *password = NULL;
+	if (!secret_read(call, "Password: ", &password, err))
+		return false;
+	OWNED(buffer) struct buffer body = {0};
+	struct json_writer w = json_write_to(&body);
+	json_write_object(&w);
+	json_write_member_text(&w, "username", username);
+	json_write_member_text(&w, "password", password);
+	json_write_end_object(&w);
+	OWNED(json_root) struct json *root = NULL;
+	if (!client_post_public(&call->client, "/v1/auth/login", buffer_text(&body), &root, err))
+		return false;
+	*out = arena_text(call->arena, json_text_at(root, "token"));
+	return true;
+}
+
+static bool find_token(struct call *call, const char **out, struct error *err)
+{
+	bool by_password = call_option(call, "username") || call_switch(call, "password-stdin") ||
+			   (!call_global_option(call, "token") && terminal_can_ask());
+	return by_password ? get_token(call, out, err) : read_token(call, out, err);
 }
 
 static bool fetch_user(struct call *call, struct json **out, struct error *err)
@@ -67,7 +102,7 @@ bool command_auth_login(struct call *call, struct error *err)
 	struct config_file content = {.url = call->settings.url.value};
 	if (!call->settings.file)
 		return config_write_file(NULL, &content, err);
-	if (!read_token(call, &content.token, err))
+	if (!find_token(call, &content.token, err))
 		return false;
 	call->settings.token = (struct setting){content.token, "auth login"};
 	call->client.org = NULL;
@@ -96,8 +131,17 @@ bool command_auth_login(struct call *call, struct error *err)
 	return true;
 }
 
+static bool end_sessions(struct call *call, struct error *err)
+{
+	OWNED(json_root) struct json *root = NULL;
+	return client_call(&call->client, "POST", "/v1/auth/invalidate", NULL, &root, err);
+}
+
 bool command_auth_logout(struct call *call, struct error *err)
 {
+	bool all = call_switch(call, "all");
+	if (all && !end_sessions(call, err))
+		return false;
 	const char *path = call->settings.file;
 	struct config_file content = {0};
 	if (path && !config_read_file(call->arena, path, &content, err))
@@ -107,11 +151,16 @@ bool command_auth_logout(struct call *call, struct error *err)
 	content.org = NULL;
 	if (was_in && !config_write_file(path, &content, err))
 		return false;
-	if (call->json)
-		printf("{\"logged_out\":%s}\n", was_in ? "true" : "false");
-	else if (was_in)
+	if (call->json) {
+		printf("{\"logged_out\":%s}\n", was_in || all ? "true" : "false");
+		warn_of_environment();
+		return true;
+	}
+	if (all)
+		puts("All your sessions are ended; platform tokens stay good.");
+	if (was_in)
 		printf("Logged out: %s holds no token any more.\n", path);
-	else
+	else if (!all)
 		puts("No token was stored.");
 	warn_of_environment();
 	return true;
@@ -122,10 +171,7 @@ bool command_auth_whoami(struct call *call, struct error *err)
 	OWNED(json_root) struct json *root = NULL;
 	if (!fetch_user(call, &root, err))
 		return false;
-	if (call->json)
-		call_print_answer(root);
-	else
-		puts(username_of(root));
+	call_say(call, root, "%s", username_of(root));
 	return true;
 }
 
@@ -138,64 +184,5 @@ bool command_auth_token(struct call *call, struct error *err)
 		call_print_json_text("token", call->settings.token.value);
 	else
 		puts(call->settings.token.value);
-	return true;
-}
-
-bool command_api_tokens_mint(struct call *call, struct error *err)
-{
-	const char *org = call_global_option(call, "org");
-	OWNED(buffer) struct buffer body = {0};
-	struct json_writer w = json_write_to(&body);
-	json_write_object(&w);
-	if (org)
-		json_write_member_text(&w, "organization", org);
-	json_write_end_object(&w);
-	const char *path = arena_printf(call->arena, "/v1/auth/api-tokens/%s",
-					address_segment(call->arena, call_argument(call, 0)));
-	OWNED(json_root) struct json *root = NULL;
-	if (!client_call(&call->client, "POST", path, buffer_text(&body), &root, err))
-		return false;
-	if (call->json)
-		call_print_answer(root);
-	else
-		puts(json_text_at(root, "token"));
-	return true;
-}
-
-bool command_api_tokens_list(struct call *call, struct error *err)
-{
-	OWNED(json_root) struct json *root = NULL;
-	if (!client_call(&call->client, "GET", "/v1/auth/api-tokens", NULL, &root, err))
-		return false;
-	if (call->json) {
-		call_print_answer(root);
-		return true;
-	}
-	OWNED(table)
-	struct table table = table_of((const char *const[]){"NAME", "ID", "ORGANIZATION", "CREATED"}, 4);
-	const struct json *list = json_read_get(root, "tokens");
-	for (size_t i = 0; i < json_read_size(list); i++) {
-		const struct json *token = json_read_at(list, i);
-		table_add(&table, json_text_at(token, "name"));
-		table_add(&table, json_text_at(token, "id"));
-		table_add(&table, json_text_at(token, "organization"));
-		table_add(&table, json_text_at(token, "created_at"));
-	}
-	table_print(&table, stdout, call_table_style(call));
-	return true;
-}
-
-bool command_api_tokens_revoke(struct call *call, struct error *err)
-{
-	const char *name = call_argument(call, 0);
-	const char *path =
-		arena_printf(call->arena, "/v1/auth/api-tokens/%s", address_segment(call->arena, name));
-	OWNED(json_root) struct json *root = NULL;
-	if (!client_call(&call->client, "DELETE", path, NULL, &root, err))
-		return false;
-	if (call->json)
-		call_print_answer(root);
-	else
-		printf("Revoked the platform token %s.\n", name);
 	return true;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/address.h"
 #include "cli/commands/commands.h"
 #include "cli/json_copy.h"
 #include "cli/table.h"
@@ -54,5 +55,42 @@ bool command_config_show(struct call *call, struct error *err)
 	table_print(&table, stdout, call_table_style(call));
 	if (settings->note)
 		fprintf(stderr, "atoll: note: %s\n", settings->note);
+	return true;
+}
+
+bool command_config_path(struct call *call, struct error *err)
+{
+	const char *path = call->settings.file;
+	if (!path)
+		return error_set(err, ERR_USAGE,
+				 "there is no place for a configuration file: HOME is not set");
+	if (call->json)
+		call_print_json_text("path", path);
+	else
+		puts(path);
+	return true;
+}
+
+bool command_config_set(struct call *call, struct error *err)
+{
+	const char *name = call_argument(call, 0), *value = call_argument(call, 1);
+	struct config_file content = {0};
+	if (call->settings.file && !config_read_file(call->arena, call->settings.file, &content, err))
+		return false;
+	if (strcmp(name, "url") == 0 && !address_of_server(call->arena, value, &content.url, err))
+		return error_context(err, "config set");
+	if (strcmp(name, "token") == 0)
+		content.token = value;
+	if (strcmp(name, "organization") == 0)
+		content.org = value;
+	// It becomes a line of the file.
+	if (*value == '\0' || strpbrk(value, "\r\n"))
+		return error_set(err, ERR_USAGE, "config set: this is no value of one line");
+	if (!config_write_file(call->settings.file, &content, err))
+		return false;
+	if (call->json)
+		call_print_json_text("set", name);
+	else
+		printf("Set %s in %s.\n", name, call->settings.file);
 	return true;
 }

@@ -8,21 +8,11 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/db_target.h"
 #include "cli/commands/instances.h"
+#include "cli/commands/usage.h"
+#include "cli/format.h"
 #include "cli/json_copy.h"
 #include "cli/session.h"
 #include "cli/table.h"
-
-static void format_bytes(uint64_t bytes, char *text, size_t size)
-{
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-	double value = (double)bytes;
-	size_t unit = 0;
-	while (value >= 1024 && unit + 1 < ARRAY_LENGTH(units)) {
-		value /= 1024;
-		unit++;
-	}
-	snprintf(text, size, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
-}
 
 static bool ask(struct session *session, const char *sql, struct session_answer *out, struct error *err)
 {
@@ -133,28 +123,103 @@ static struct json *fetch_usage(struct call *call, const char *name)
 	return NULL;
 }
 
-static void print_usage(const struct json *usage)
+// The statements of the last day; a server may not count these either.
+static struct json *fetch_queries(struct call *call, const char *name)
 {
-	static const char *const names[] = {"rows_read", "rows_written", "storage_bytes", "bytes_synced"};
-	static const char *const titles[] = {"Rows read", "Rows written", "Storage", "Bytes synced"};
-	const struct json *sums = json_read_get(json_read_get(usage, "database"), "usage");
-	if (!sums)
-		return;
-	OWNED(table) struct table table = table_of((const char *const[]){"", ""}, 2);
-	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-		const struct json *value = json_read_get(sums, names[i]);
-		if (!value)
-			continue;
-		char text[32];
-		if (strstr(names[i], "bytes"))
-			format_bytes((uint64_t)json_read_integer(value), text, sizeof(text));
-		else
-			snprintf(text, sizeof(text), "%" PRId64, json_read_integer(value));
-		table_add(&table, titles[i]);
-		table_add_number(&table, text, strlen(text));
+	const char *path;
+	struct json *root = NULL;
+	struct error ignored;
+	if (client_org_path(&call->client, &path, &ignored, "databases", name, "stats", NULL) &&
+	    client_call(&call->client, "GET", path, NULL, &root, &ignored))
+		return root;
+	return NULL;
+}
+
+static void add_number(struct table *table, const struct json *value)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "%" PRId64, json_read_integer(value));
+	table_add_number(table, text, strlen(text));
+}
+
+static void print_instance_usage(struct call *call, const struct json *usage, const struct json *instances)
+{
+	const struct json *list = json_read_get(json_read_get(usage, "database"), "instances");
+	OWNED(table)
+	struct table table =
+		table_of((const char *const[]){"INSTANCE", "ROWS READ", "ROWS WRITTEN", "SYNCED"}, 4);
+	for (size_t i = 0; i < json_read_size(list); i++) {
+		const struct json *one = json_read_at(list, i), *sums = json_read_get(one, "usage");
+		const char *name = json_text_at(one, "uuid");
+		for (size_t k = 0; k < json_read_size(instances); k++) {
+			if (strcmp(json_text_at(json_read_at(instances, k), "uuid"), name) == 0)
+				name = json_text_at(json_read_at(instances, k), "name");
+		}
+		char synced[32];
+		format_bytes((uint64_t)json_read_integer(json_read_get(sums, "bytes_synced")), synced,
+			     sizeof(synced));
+		table_add(&table, name);
+		add_number(&table, json_read_get(sums, "rows_read"));
+		add_number(&table, json_read_get(sums, "rows_written"));
+		table_add_number(&table, synced, strlen(synced));
 	}
-	puts("\nThis month:");
-	table_print(&table, stdout, TABLE_UNTITLED);
+	if (table_row_count(&table) == 0)
+		return;
+	putchar('\n');
+	table_print(&table, stdout, call_table_style(call));
+}
+
+static void print_queries(struct call *call, const struct json *queries)
+{
+	OWNED(table)
+	struct table table = table_of((const char *const[]){"ROWS READ", "ROWS WRITTEN", "QUERY"}, 3);
+	for (size_t i = 0; i < json_read_size(queries); i++) {
+		const struct json *one = json_read_at(queries, i);
+		add_number(&table, json_read_get(one, "rows_read"));
+		add_number(&table, json_read_get(one, "rows_written"));
+		table_add(&table, json_text_at(one, "query"));
+	}
+	if (table_row_count(&table) == 0) {
+		puts("\nNo statements in the last day.");
+		return;
+	}
+	putchar('\n');
+	table_print(&table, stdout, call_table_style(call));
+}
+
+// What the platform counted.
+static void finish(struct call *call, struct found *found, const struct json *instances, const char *name)
+{
+	OWNED(json_root) struct json *usage = fetch_usage(call, name);
+	OWNED(json_root)
+	struct json *queries = call_switch(call, "queries") ? fetch_queries(call, name) : NULL;
+	const struct json *database = json_read_get(usage, "database");
+	const struct json *top = json_read_get(queries, "top_queries");
+	if (call->json) {
+		json_copy_member(&found->json, "usage", json_read_get(database, "usage"));
+		if (call_switch(call, "verbose"))
+			json_copy_member(&found->json, "instance_usage",
+					 json_read_get(database, "instances"));
+		if (call_switch(call, "queries"))
+			json_copy_member(&found->json, "top_queries", top);
+		json_write_end_object(&found->json);
+		call_print_json(found->json.out);
+		return;
+	}
+	table_print(&found->instances, stdout, call_table_style(call));
+	putchar('\n');
+	if (table_row_count(&found->tables) > 0)
+		table_print(&found->tables, stdout, call_table_style(call));
+	else
+		puts("No tables yet.");
+	if (database) {
+		puts("\nThis month:");
+		usage_print(json_read_get(database, "usage"));
+	}
+	if (call_switch(call, "verbose"))
+		print_instance_usage(call, usage, instances);
+	if (call_switch(call, "queries"))
+		print_queries(call, top);
 }
 
 static bool inspect(struct call *call, const char *name, const struct json *instances, struct found *found,
@@ -194,24 +259,10 @@ bool command_db_inspect(struct call *call, struct error *err)
 		.instances = table_of((const char *const[]){"INSTANCE", "TYPE", "LOCATION", "SIZE"}, 4),
 		.tables = table_of((const char *const[]){"TABLE", "INDEXES", "SIZE"}, 3),
 	};
-	bool ok = inspect(call, name, json_read_get(listed, "instances"), &found, err);
-	if (ok) {
-		OWNED(json_root) struct json *usage = fetch_usage(call, name);
-		json_copy_member(&found.json, "usage",
-				 json_read_get(json_read_get(usage, "database"), "usage"));
-		json_write_end_object(&found.json);
-		if (call->json) {
-			call_print_json(&text);
-		} else {
-			table_print(&found.instances, stdout, call_table_style(call));
-			putchar('\n');
-			if (table_row_count(&found.tables) > 0)
-				table_print(&found.tables, stdout, call_table_style(call));
-			else
-				puts("No tables yet.");
-			print_usage(usage);
-		}
-	}
+	const struct json *instances = json_read_get(listed, "instances");
+	bool ok = inspect(call, name, instances, &found, err);
+	if (ok)
+		finish(call, &found, instances, name);
 	table_cleanup(&found.instances);
 	table_cleanup(&found.tables);
 	return ok;

@@ -9,16 +9,6 @@
 #include "cli/session.h"
 #include "cli/shell.h"
 
-static bool choose_mode(struct call *call, enum output_mode *out, struct error *err)
-{
-	const char *name = call_option(call, "mode");
-	*out = call->json ? OUTPUT_JSON : OUTPUT_TABLE;
-	if (name && !output_mode_of(name, out))
-		return error_set(err, ERR_USAGE,
-				 "db shell: --mode is one of table, list, csv, json, line, markdown");
-	return true;
-}
-
 static bool find_target(struct call *call, struct session_target *out, struct error *err)
 {
 	const char *given = call_argument(call, 0);
@@ -39,9 +29,10 @@ static bool find_target(struct call *call, struct session_target *out, struct er
 
 bool command_db_shell(struct call *call, struct error *err)
 {
-	enum output_mode mode;
-	if (!choose_mode(call, &mode, err))
-		return false;
+	enum output_mode mode = call->json ? OUTPUT_JSON : OUTPUT_TABLE;
+	if (call_option(call, "mode"))
+		ASSERT(output_mode_of(call_option(call, "mode"),
+				      &mode)); // the table of commands has these words
 	if (call_option(call, "proxy"))
 		http_use_proxy(call->http, call_option(call, "proxy"));
 	struct session_target target = {0};

@@ -6,8 +6,8 @@
 #include "cli/commands/instances.h"
 #include "cli/json_copy.h"
 
-static bool mint(struct call *call, const char *db, const char *authorization, const char **out,
-		 struct error *err)
+bool db_target_mint(struct call *call, const char *db, const char *authorization, const char **out,
+		    struct error *err)
 {
 	const char *path;
 	if (!client_org_path(&call->client, &path, err, "databases", db, "auth", "tokens", NULL))
@@ -23,11 +23,11 @@ static bool mint(struct call *call, const char *db, const char *authorization, c
 static bool find_token(struct call *call, const struct db_wish *wish, const char **out, struct error *err)
 {
 	if (wish->read_only)
-		return mint(call, wish->name, "read-only", out, err);
-	if (mint(call, wish->name, "full-access", out, err))
+		return db_target_mint(call, wish->name, "read-only", out, err);
+	if (db_target_mint(call, wish->name, "full-access", out, err))
 		return true;
 	return strcmp(call->client.server_code, "insufficient_role") == 0 &&
-	       mint(call, wish->name, "read-only", out, err);
+	       db_target_mint(call, wish->name, "read-only", out, err);
 }
 
 static bool find_hostname(struct call *call, const struct db_wish *wish, const char **out, struct error *err)

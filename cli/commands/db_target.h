@@ -17,6 +17,10 @@ struct db_wish {
 MUST_USE bool db_target_find(struct call *call, const struct db_wish *wish, struct session_target *out,
 			     struct error *err);
 
+/// A token of two days for a database: "full-access" or "read-only".
+MUST_USE bool db_target_mint(struct call *call, const char *db, const char *authorization, const char **out,
+			     struct error *err);
+
 /// The target in a URL, with the token that goes with it.
 MUST_USE bool db_target_of_url(struct call *call, const char *url, struct session_target *out,
 			       struct error *err);

@@ -1,4 +1,4 @@
-// Instances of databases, and the locations they live in.
+// Instances of databases.
 
 #include "cli/commands/instances.h"
 
@@ -37,7 +37,7 @@ bool instance_create(struct call *call, const char *db, const char *location, co
 	return ok;
 }
 
-static bool wait_until_ready(struct call *call, const char *path, struct error *err)
+static bool ask_until_ready(struct call *call, const char *path, struct error *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + WAIT_MS_MAX;
 	for (;;) {
@@ -53,19 +53,40 @@ static bool wait_until_ready(struct call *call, const char *path, struct error *
 	}
 }
 
+bool call_wait(struct call *call, const char *path, const char *what, struct error *err)
+{
+	OWNED(spinner) struct spinner spinner;
+	spinner_start(&spinner, what);
+	http_on_tick(call->http, spinner_tick, &spinner);
+	bool ok = ask_until_ready(call, path, err);
+	http_on_tick(call->http, NULL, NULL);
+	return ok;
+}
+
 bool instance_wait(struct call *call, const char *db, const char *instance, const char *location,
 		   struct error *err)
 {
 	const char *path;
-	if (!client_org_path(&call->client, &path, err, "databases", db, "instances", instance, "wait", NULL))
+	return client_org_path(&call->client, &path, err, "databases", db, "instances", instance, "wait",
+			       NULL) &&
+	       (call_wait(call, path,
+			  arena_printf(call->arena, "Waiting for instance %s in %s", instance, location),
+			  err) ||
+		error_context(err, "instance %s of %s", instance, db));
+}
+
+bool instances_wait(struct call *call, const char *db, struct error *err)
+{
+	OWNED(json_root) struct json *root = NULL;
+	if (!instances_fetch(call, db, &root, err))
 		return false;
-	OWNED(spinner) struct spinner spinner;
-	spinner_start(&spinner,
-		      arena_printf(call->arena, "Waiting for instance %s in %s", instance, location));
-	http_on_tick(call->http, spinner_tick, &spinner);
-	bool ok = wait_until_ready(call, path, err);
-	http_on_tick(call->http, NULL, NULL);
-	return ok || error_context(err, "instance %s of %s", instance, db);
+	const struct json *list = json_read_get(root, "instances");
+	for (size_t i = 0; i < json_read_size(list); i++) {
+		const struct json *one = json_read_at(list, i);
+		if (!instance_wait(call, db, json_text_at(one, "name"), json_text_at(one, "region"), err))
+			return false;
+	}
+	return true;
 }
 
 void instance_print_created(const struct call *call, const char *db, const struct json *answer,
@@ -123,11 +144,8 @@ bool command_db_replicate(struct call *call, struct error *err)
 	int64_t started_ms = clock_monotonic_ms(), ready_ms = -1;
 	OWNED(json_root) struct json *answer = NULL;
 	if (!instance_create(call, db, location, call_argument(call, 2), call_option(call, "image"), &answer,
-			     err)) {
-		if (strcmp(call->client.server_code, "invalid_location") == 0)
-			error_detail(err, "\"atoll db locations\" lists them");
+			     err))
 		return false;
-	}
 	const struct json *instance = json_read_get(answer, "instance");
 	const char *name = json_text_at(instance, "name");
 	if (!call_switch(call, "no-wait")) {
@@ -155,33 +173,5 @@ bool command_db_instances(struct call *call, struct error *err)
 		printf("%s has no instance yet: atoll db replicate %s LOCATION creates the first.\n", db, db);
 	else
 		instances_print(call, list);
-	return true;
-}
-
-bool command_db_locations(struct call *call, struct error *err)
-{
-	OWNED(json_root) struct json *root = NULL;
-	OWNED(json_root) struct json *closest = NULL;
-	if (!client_call(&call->client, "GET", "/v1/locations", NULL, &root, err))
-		return false;
-	if (call->json) {
-		call_print_answer(root);
-		return true;
-	}
-	// A server that does not tell which location is near is no reason to hide the list.
-	struct error ignored;
-	const char *near = "";
-	if (client_call_public(&call->client, "/closest-region", 5000, &closest, &ignored))
-		near = json_text_at(closest, "server");
-	OWNED(table) struct table table = table_of((const char *const[]){"CODE", "LOCATION", ""}, 3);
-	const char *code;
-	const struct json *description;
-	void *at = NULL;
-	while ((at = json_read_next(json_read_get(root, "locations"), at, &code, &description))) {
-		table_add(&table, code);
-		table_add(&table, json_read_text(description, NULL));
-		table_add(&table, strcmp(code, near) == 0 ? "(closest)" : "");
-	}
-	table_print(&table, stdout, call_table_style(call));
 	return true;
 }

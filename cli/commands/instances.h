@@ -13,6 +13,12 @@ MUST_USE bool instance_create(struct call *call, const char *db, const char *loc
 MUST_USE bool instance_wait(struct call *call, const char *db, const char *instance, const char *location,
 			    struct error *err);
 
+/// Asks at the path of a long poll until the answer is yes, with a spinner on a terminal.
+MUST_USE bool call_wait(struct call *call, const char *path, const char *what, struct error *err);
+
+/// Waits for all instances of a database.
+MUST_USE bool instances_wait(struct call *call, const char *db, struct error *err);
+
 /// Says that it was created, and its credentials if --credentials was given. `ready_ms` is how long it took until
 /// it could serve; negative when nobody waited.
 void instance_print_created(const struct call *call, const char *db, const struct json *answer,

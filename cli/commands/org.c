@@ -37,6 +37,38 @@ bool command_org_list(struct call *call, struct error *err)
 	return true;
 }
 
+bool command_org_create(struct call *call, struct error *err)
+{
+	OWNED(json_root) struct json *root = NULL;
+	const char *body = call_json_text(call, "name", call_argument(call, 0));
+	if (!client_call(&call->client, "POST", "/v1/organizations", body, &root, err))
+		return false;
+	const char *slug = json_text_at(json_read_get(root, "org"), "slug");
+	call_say(call, root, "Created organization %s; \"atoll org switch %s\" works on it.", slug, slug);
+	return true;
+}
+
+bool command_org_destroy(struct call *call, struct error *err)
+{
+	const char *slug = call_argument(call, 0);
+	const char *current = call->settings.org.value;
+	if (current && strcmp(current, slug) == 0 && !call_global_option(call, "org"))
+		return error_set(
+			err, ERR_USAGE,
+			"org destroy: you work on %s (from %s); switch to another organization first", slug,
+			call->settings.org.origin);
+	if (!call_confirm(call, err, slug,
+			  "Organization %s is destroyed with all its groups, databases, members and invites.",
+			  slug))
+		return false;
+	call->client.org = slug;
+	OWNED(json_root) struct json *root = NULL;
+	if (!client_org_call(&call->client, "DELETE", NULL, &root, err, NULL))
+		return false;
+	call_say(call, root, "Destroyed organization %s.", slug);
+	return true;
+}
+
 static bool is_member(const struct json *answer, const char *slug)
 {
 	const struct json *list = json_read_get(answer, "organizations");
@@ -107,28 +139,5 @@ bool command_org_show(struct call *call, struct error *err)
 	print_member_text(&table, "Type", json_text_at(org, "type"));
 	print_member_text(&table, "Plan", json_text_at(org, "plan_id"));
 	table_print(&table, stdout, TABLE_UNTITLED);
-	return true;
-}
-
-bool command_org_members(struct call *call, struct error *err)
-{
-	const char *path;
-	OWNED(json_root) struct json *root = NULL;
-	if (!client_org_path(&call->client, &path, err, "members", NULL) ||
-	    !client_call(&call->client, "GET", path, NULL, &root, err))
-		return false;
-	if (call->json) {
-		call_print_answer(root);
-		return true;
-	}
-	OWNED(table) struct table table = table_of((const char *const[]){"USERNAME", "ROLE", "EMAIL"}, 3);
-	const struct json *list = json_read_get(root, "members");
-	for (size_t i = 0; i < json_read_size(list); i++) {
-		const struct json *member = json_read_at(list, i);
-		table_add(&table, json_text_at(member, "username"));
-		table_add(&table, json_text_at(member, "role"));
-		table_add(&table, json_text_at(member, "email"));
-	}
-	table_print(&table, stdout, call_table_style(call));
 	return true;
 }

@@ -109,7 +109,7 @@ describe('atoll without a server', () => {
 			[['db', 'list', 'x'], /one argument too many/],
 			[['db', 'list', '--frobnicate'], /unknown option --frobnicate/],
 			[['db', 'list', '--url', 'nowhere'], /--url: nowhere is not an address of a server/],
-			[['db', 'shell', 'x', '--mode', 'box'], /--mode is one of/],
+			[['db', 'shell', 'x', '--mode', 'box'], /--mode: "box" is not one of table/],
 		];
 		for (const [args, message] of cases) {
 			const { code, stdout, stderr } = await atoll(args);
@@ -555,11 +555,16 @@ describe('atoll with a server', () => {
 			assert.equal(code, 0, screen);
 		});
 
-		test('destroying asks first', async () => {
-			const no = await at_terminal(['db', 'destroy', 'term'], [[/Destroy database term .*\? \[y\/N\] /, 'n\r']], { env });
+		test('destroying says what is lost and has the name typed', async () => {
+			const no = await at_terminal(
+				['db', 'destroy', 'term'],
+				[[/Database term is destroyed with all its data[^]*Type term to go on: /, 'y\r']],
+				{ env },
+			);
 			assert.equal(no.code, 1, no.screen);
+			assert.match(no.screen, /nothing was done/);
 			await done(['db', 'show', 'term']);
-			const yes = await at_terminal(['db', 'destroy', 'term'], [[/\[y\/N\] /, 'y\r']], { env });
+			const yes = await at_terminal(['db', 'destroy', 'term'], [[/Type term to go on: /, 'term\r']], { env });
 			assert.equal(yes.code, 0, yes.screen);
 			await fails(['db', 'show', 'term'], 1);
 		});
