@@ -193,6 +193,7 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.domain = domain,
 		.locations = settings->locations,
 		.closest = settings->closest_region,
+		.implicit_group = settings->implicit_group,
 		.domain_in_dns = is_dns_domain(settings->domain),
 	};
 	return platform_open(&platform, &atolld->platform, err);

@@ -5,6 +5,8 @@
 #include "api/body.h"
 #include "api/handlers.h"
 #include "api/views.h"
+#include "base/clock.h"
+#include "net/server.h"
 
 enum { LIMIT_MAX = 1000 };
 
@@ -26,10 +28,11 @@ bool api_list_databases(struct api_request *req, struct error *err)
 {
 	const char *type = api_query(req, "type");
 	struct database_filter filter = {
-		.group = api_query(req, "group"),
+		.group = api_query(req, "group") ? api_query(req, "group") : api_query(req, "group_id"),
 		.schema = api_query(req, "schema"),
 		.schema_parents = type && strcmp(type, "schema") == 0,
-		.parent = api_query(req, "parent"),
+		.parent =
+			api_query(req, "parent") ? api_query(req, "parent") : api_query(req, "parent_db_id"),
 		.cursor = api_query(req, "cursor"),
 	};
 	if (!read_limit(api_query(req, "limit"), &filter.limit, err))
@@ -45,28 +48,82 @@ bool api_list_databases(struct api_request *req, struct error *err)
 	return true;
 }
 
-// What this server does not do is refused, not passed over: nobody shall believe that data is encrypted or a
-// copy.
+// -- creating -----------------------------------------------------------------------------------------
+
+// What this server does not do is refused, not passed over: nobody shall believe that data is encrypted.
 static void refuse_unsupported(struct json_fields *fields)
 {
-	static const char *const objects[] = {"seed", "remote_encryption"};
-	for (size_t i = 0; i < ARRAY_LENGTH(objects); i++) {
-		if (json_fields_get(fields, objects[i]))
-			json_fields_fail(fields, ERR_INVALID_FIELD, "%s is not supported by this server",
-					 objects[i]);
+	if (json_fields_get(fields, "remote_encryption"))
+		json_fields_fail(fields, ERR_INVALID_FIELD,
+				 "remote_encryption is not supported by this server");
+	if (json_fields_bool(fields, "use_tursodb", false))
+		json_fields_fail(fields, ERR_INVALID_FIELD, "use_tursodb is not supported by this server");
+}
+
+static void read_moment(struct json_fields *seed, struct database_wish *wish)
+{
+	const char *text = body_text(seed, "timestamp", JSON_OPTIONAL);
+	wish->at_ms = DATABASE_NOW;
+	if (text && !clock_parse(text, &wish->at_ms))
+		json_fields_fail(seed, ERR_INVALID_FIELD, "seed.timestamp is no RFC 3339 date: %s", text);
+	else if (text && wish->at_ms > clock_wall_ms())
+		json_fields_fail(seed, ERR_INVALID_FIELD, "seed.timestamp is in the future: %s", text);
+}
+
+static void read_source(struct json_fields *seed, const char *first, const char *second,
+			struct database_wish *wish)
+{
+	const char *source = body_text(seed, first, JSON_OPTIONAL);
+	wish->source = source || !second ? source : body_text(seed, second, JSON_OPTIONAL);
+	if (!wish->source)
+		json_fields_fail(seed, ERR_MISSING_FIELD, "seed.%s is required", first);
+}
+
+static void read_seed(struct json_fields *fields, struct database_wish *wish)
+{
+	static const char *const types[] = {"database", "dump", "database_upload", "upload", NULL};
+	static const enum database_content contents[] = {CONTENT_DATABASE, CONTENT_DUMP, CONTENT_UPLOAD,
+							 CONTENT_UPLOAD};
+	const struct json *node = json_fields_get(fields, "seed");
+	if (!node)
+		return;
+	if (json_read_kind(node) != JSON_KIND_OBJECT) {
+		json_fields_fail(fields, ERR_INVALID_FIELD, "seed must be an object");
+		return;
 	}
-	static const char *const flags[] = {"use_tursodb", "is_schema"};
-	for (size_t i = 0; i < ARRAY_LENGTH(flags); i++) {
-		if (json_fields_bool(fields, flags[i], false))
-			json_fields_fail(fields, ERR_INVALID_FIELD, "%s is not supported by this server",
-					 flags[i]);
+	struct json_fields seed = json_fields_of(node, fields->rule);
+	struct error err;
+	const char *type = body_text(&seed, "type", JSON_OPTIONAL);
+	int choice = json_fields_choice(&seed, "type", types, 0);
+	if (!type)
+		json_fields_fail(&seed, ERR_MISSING_FIELD, "seed.type is required");
+	wish->content = contents[choice];
+	if (wish->content == CONTENT_DATABASE) {
+		read_source(&seed, "name", "value", wish);
+		read_moment(&seed, wish);
 	}
-	static const char *const texts[] = {"schema", "size_limit"};
-	for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
-		if (body_text(fields, texts[i], JSON_OPTIONAL))
-			json_fields_fail(fields, ERR_INVALID_FIELD, "%s is not supported by this server",
-					 texts[i]);
-	}
+	if (wish->content == CONTENT_DUMP)
+		read_source(&seed, "url", "value", wish);
+	if (!json_fields_ok(&seed, &err))
+		json_fields_fail(fields, err.code, "%s", err.message);
+}
+
+// A group by name, or by id as the third version has it.
+static const char *read_group(struct json_fields *fields)
+{
+	const char *group = body_text(fields, "group", JSON_OPTIONAL);
+	const char *id = body_text(fields, "group_id", JSON_OPTIONAL);
+	if (group && id)
+		json_fields_fail(fields, ERR_INVALID_FIELD, "group and group_id exclude each other");
+	return group ? group : id;
+}
+
+static void read_size_limit(struct json_fields *fields, uint64_t *out_bytes)
+{
+	const char *text = body_text(fields, "size_limit", JSON_OPTIONAL);
+	if (text && !platform_parse_size_limit(text, out_bytes))
+		json_fields_fail(fields, ERR_INVALID_FIELD,
+				 "invalid size_limit: %s: use bytes or 1mb, 256mb, 1gb", text);
 }
 
 bool api_create_database(struct api_request *req, struct error *err)
@@ -74,10 +131,15 @@ bool api_create_database(struct api_request *req, struct error *err)
 	struct json_fields fields = api_fields(req);
 	struct database_wish wish = {
 		.name = body_text(&fields, "name", JSON_REQUIRED),
-		.group = body_text(&fields, "group", JSON_OPTIONAL),
+		.group = read_group(&fields),
 		.image = body_image(&fields),
 		.location = body_location(&fields),
+		.schema = body_text(&fields, "schema", JSON_OPTIONAL),
+		.is_schema = json_fields_bool(&fields, "is_schema", false),
 	};
+	body_extensions(&fields, req->arena);
+	read_size_limit(&fields, &wish.size_limit_bytes);
+	read_seed(&fields, &wish);
 	refuse_unsupported(&fields);
 	if (!json_fields_ok(&fields, err))
 		return false;
@@ -94,10 +156,16 @@ bool api_create_database(struct api_request *req, struct error *err)
 	return true;
 }
 
+// -- one database -------------------------------------------------------------------------------------
+
 bool api_get_database(struct api_request *req, struct error *err)
 {
 	(void)err;
-	view_database(&req->out, &req->database);
+	// The third version has no route for the configuration: its answer holds more (spec/platform-api.md §3.9).
+	if (strncmp(net_request_path(req->net), "/v3/", 4) == 0)
+		view_database_with_rules(&req->out, &req->database);
+	else
+		view_database(&req->out, &req->database);
 	return true;
 }
 
@@ -109,13 +177,23 @@ bool api_destroy_database(struct api_request *req, struct error *err)
 	return true;
 }
 
+bool api_wake_database(struct api_request *req, struct error *err)
+{
+	struct database database;
+	if (!platform_wake_database(req->platform, &req->caller, &req->organization, &req->database, err) ||
+	    !platform_find_database(req->platform, &req->organization, req->database.uuid, req->arena,
+				    &database, err))
+		return false;
+	view_database(&req->out, &database);
+	return true;
+}
+
+// -- configuration ------------------------------------------------------------------------------------
+
 bool api_get_configuration(struct api_request *req, struct error *err)
 {
-	struct database_configuration configuration;
-	if (!platform_database_configuration(req->platform, &req->organization, &req->database,
-					     &configuration, err))
-		return false;
-	view_configuration(&req->out, &configuration);
+	(void)err;
+	view_configuration(&req->out, &req->database.configuration);
 	return true;
 }
 
@@ -128,6 +206,46 @@ static void refuse_list(struct json_fields *fields, const struct json *list, con
 	else if (json_read_size(list) > 0)
 		json_fields_fail(fields, ERR_INVALID_FIELD, "%s is not supported by this server", name);
 }
+
+static void read_flag(struct json_fields *fields, const char *name, bool *value, const bool **out)
+{
+	*value = json_fields_bool(fields, name, false);
+	*out = json_fields_get(fields, name) ? value : NULL;
+}
+
+// "" clears the limit here, where an absent one stays as it is.
+static void read_changed_size_limit(struct json_fields *fields, uint64_t *value, const uint64_t **out)
+{
+	const struct json *node = json_fields_get(fields, "size_limit");
+	read_size_limit(fields, value);
+	*out = node ? value : NULL;
+}
+
+bool api_configure_database(struct api_request *req, struct error *err)
+{
+	struct json_fields fields = api_fields(req);
+	struct database_changes changes = {0};
+	uint64_t size_limit = 0;
+	bool flags[4];
+	read_changed_size_limit(&fields, &size_limit, &changes.size_limit_bytes);
+	read_flag(&fields, "allow_attach", &flags[0], &changes.allow_attach);
+	read_flag(&fields, "block_reads", &flags[1], &changes.block_reads);
+	read_flag(&fields, "block_writes", &flags[2], &changes.block_writes);
+	read_flag(&fields, "delete_protection", &flags[3], &changes.delete_protection);
+	refuse_list(&fields, json_fields_get(&fields, "allowed_ips"), "allowed_ips");
+	refuse_list(&fields, json_fields_get(&fields, "allowed_aws_vpc_ids"), "allowed_aws_vpc_ids");
+	if (!json_fields_ok(&fields, err))
+		return false;
+
+	struct database_configuration configuration;
+	if (!platform_configure_database(req->platform, &req->caller, &req->organization, &req->database,
+					 &changes, &configuration, err))
+		return false;
+	view_configuration(&req->out, &configuration);
+	return true;
+}
+
+// -- tokens -------------------------------------------------------------------------------------------
 
 // A token comes out as it was asked for or not at all. The SDK always sends an empty list of databases to attach.
 static void refuse_permissions(struct json_fields *fields)

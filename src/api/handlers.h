@@ -27,7 +27,8 @@ api_handler api_list_groups, api_get_group, api_create_group, api_destroy_group,
 
 // databases.c
 api_handler api_list_databases, api_create_database, api_get_database, api_destroy_database,
-	api_get_configuration, api_mint_database_token, api_rotate_database, api_update_database;
+	api_get_configuration, api_configure_database, api_wake_database, api_mint_database_token,
+	api_rotate_database, api_update_database;
 
 // instances.c
 api_handler api_list_instances, api_create_instance, api_get_instance, api_destroy_instance,

@@ -1,7 +1,5 @@
 #include "api/views.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -235,99 +233,6 @@ void view_closest_region(struct json_writer *w, const struct location *location)
 	json_write_member_text(w, "server", location->code);
 	json_write_member_text(w, "client", location->code);
 	json_write_end_object(w);
-}
-
-// -- databases ----------------------------------------------------------------------------------------
-
-// Members that no database has yet carry the value that clients take for "none" or "off".
-static void write_database(struct json_writer *w, const struct database *database)
-{
-	json_write_object(w);
-	json_write_member_text(w, "Name", database->name);
-	json_write_member_text(w, "DbId", database->uuid);
-	json_write_member_text(w, "Hostname", database->hostname);
-	json_write_member_integer(w, "IssuedCertLimit", 0);
-	json_write_member_integer(w, "IssuedCertCount", 0);
-	json_write_key(w, "regions");
-	json_write_array(w);
-	for (size_t i = 0; i < database->region_count; i++)
-		json_write_text(w, database->regions[i]);
-	json_write_end_array(w);
-	json_write_member_text(w, "primaryRegion", database->primary_region);
-	json_write_member_text(w, "type", "logical");
-	json_write_member_text(w, "group", "");
-	json_write_member_text(w, "version", ATOLL_VERSION);
-	json_write_member_bool(w, "sleeping", false);
-	json_write_member_bool(w, "archived", false);
-	json_write_member_bool(w, "allow_attach", false);
-	json_write_member_bool(w, "block_reads", false);
-	json_write_member_bool(w, "block_writes", false);
-	json_write_member_bool(w, "is_schema", false);
-	json_write_member_text(w, "schema", "");
-	json_write_member_bool(w, "delete_protection", false);
-	json_write_key(w, "parent");
-	json_write_null(w);
-	json_write_member_text(w, "database_type", "libsql");
-	json_write_end_object(w);
-}
-
-void view_database(struct json_writer *w, const struct database *database)
-{
-	json_write_object(w);
-	json_write_key(w, "database");
-	write_database(w, database);
-	json_write_end_object(w);
-}
-
-// A database without an instance cannot be opened, so there are no credentials yet (§3.6).
-void view_database_created(struct json_writer *w, const struct database *database)
-{
-	json_write_object(w);
-	json_write_key(w, "database");
-	write_database(w, database);
-	json_write_member_text(w, "username", "");
-	json_write_member_text(w, "password", "");
-	json_write_end_object(w);
-}
-
-void view_databases(struct json_writer *w, const struct database *databases, size_t count, const char *next)
-{
-	json_write_object(w);
-	json_write_key(w, "databases");
-	json_write_array(w);
-	for (size_t i = 0; i < count; i++)
-		write_database(w, &databases[i]);
-	json_write_end_array(w);
-	json_write_key(w, "pagination");
-	json_write_object(w);
-	json_write_member_text(w, "next", next);
-	json_write_end_object(w);
-	json_write_end_object(w);
-}
-
-void view_configuration(struct json_writer *w, const struct database_configuration *configuration)
-{
-	char limit[24] = "";
-	if (configuration->size_limit_bytes > 0)
-		snprintf(limit, sizeof(limit), "%" PRIu64, configuration->size_limit_bytes);
-	json_write_object(w);
-	json_write_member_text(w, "size_limit", limit);
-	json_write_member_bool(w, "allow_attach", configuration->allow_attach);
-	json_write_member_bool(w, "block_reads", configuration->block_reads);
-	json_write_member_bool(w, "block_writes", configuration->block_writes);
-	json_write_member_bool(w, "delete_protection", configuration->delete_protection);
-	json_write_key(w, "allowed_ips");
-	json_write_array(w);
-	json_write_end_array(w);
-	json_write_key(w, "allowed_aws_vpc_ids");
-	json_write_array(w);
-	json_write_end_array(w);
-	json_write_end_object(w);
-}
-
-void view_database_token(struct json_writer *w, const char *jwt)
-{
-	view_name(w, "jwt", jwt);
 }
 
 // -- instances ----------------------------------------------------------------------------------------

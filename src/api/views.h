@@ -40,6 +40,8 @@ void view_group_configuration(struct json_writer *w, bool delete_protection);
 void view_group_migration(struct json_writer *w);
 
 void view_database(struct json_writer *w, const struct database *database);
+/// With what else may be told of it, for those who have no route for its configuration.
+void view_database_with_rules(struct json_writer *w, const struct database *database);
 void view_database_created(struct json_writer *w, const struct database *database);
 /// next is the cursor of the following page, or NULL.
 void view_databases(struct json_writer *w, const struct database *databases, size_t count, const char *next);

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/trace.h"
 #include "platform/internal.h"
 
 enum { LIST_LIMIT_MAX = 1000 };
@@ -19,110 +17,12 @@ bool database_not_found(struct error *err, const char *ref)
 			 "could not find database with name [%s]: record not found", ref);
 }
 
-// Both parts obey their naming rules, so the label fits.
-static void label_of(const struct organization *organization, const char *name, char label[LABEL_BYTES])
+void database_label(const char *name, const char *slug, char label[LABEL_BYTES])
 {
 	char text[LABEL_BYTES];
-	snprintf(text, sizeof(text), "%s-%s", name, organization->slug);
+	snprintf(text, sizeof(text), "%s-%s", name, slug);
 	bool fits = name_make_label(text, label);
 	ASSERT(fits);
-}
-
-static struct database make_view(const struct platform *platform, const struct organization *organization,
-				 struct arena *arena, int64_t row, const char *uuid, const char *name)
-{
-	char label[LABEL_BYTES];
-	label_of(organization, name, label);
-	return (struct database){
-		.row = row,
-		.uuid = arena_text(arena, uuid),
-		.name = arena_text(arena, name),
-		.hostname = hostname_of(platform, arena, label),
-		.primary_region = "",
-	};
-}
-
-static void add_regions(struct store_txn *txn, const struct organization *organization,
-			struct database *database, struct arena *arena)
-{
-	OWNED(buffer) struct buffer rows = {0};
-	struct query *q = sql_org_query(txn, SQL_LIST_REGIONS, organization->row);
-	query_bind_integer(q, ":database", database->row);
-	while (query_step(q)) {
-		const char *code = sql_text_in(arena, q, 0);
-		if (query_integer(q, 1))
-			database->primary_region = code;
-		buffer_append(&rows, &code, sizeof(code));
-	}
-	database->regions = rows_in(arena, &rows);
-	database->region_count = rows.size / sizeof(const char *);
-}
-
-// -- creating -----------------------------------------------------------------------------------------
-
-static bool check_wish(struct platform *platform, const struct organization *organization,
-		       const struct database_wish *wish, struct error *err)
-{
-	char label[LABEL_BYTES];
-	if (!wish->name || !*wish->name)
-		return error_set(err, ERR_MISSING_FIELD, "name is required");
-	if (!name_is_plain(wish->name))
-		return error_set(err, ERR_INVALID_NAME,
-				 "invalid database name: use 1 to 64 of a-z, 0-9 and \"-\","
-				 " with \"-\" neither first nor last");
-	if (wish->image && strcmp(wish->image, "latest") != 0 && strcmp(wish->image, "canary") != 0)
-		return error_set(err, ERR_INVALID_FIELD, "invalid image: %s", wish->image);
-	if (wish->location && !platform_find_location(platform, wish->location))
-		return error_set(err, ERR_INVALID_LOCATION, "invalid location: %s", wish->location);
-	if (wish->group)
-		return error_set(err, ERR_GROUP_NOT_FOUND, "group not found");
-	label_of(organization, wish->name, label);
-	if (platform->domain_in_dns && strlen(label) > LABEL_LENGTH_IN_DNS_MAX)
-		return error_set(
-			err, ERR_INVALID_NAME,
-			"database name is too long: %s has %zu characters, and a DNS label at most %d", label,
-			strlen(label), LABEL_LENGTH_IN_DNS_MAX);
-	return true;
-}
-
-static bool check_is_free(struct store_txn *txn, const struct organization *organization, const char *name,
-			  const char *label, struct error *err)
-{
-	struct query *q = sql_org_query(txn, SQL_DATABASE_NAME_IS_TAKEN, organization->row);
-	query_bind_text(q, ":name", name);
-	if (sql_has_row(q))
-		return error_set(err, ERR_ALREADY_EXISTS, "database with name [%s] already exists", name);
-	q = sql_query(txn, SQL_LABEL_IS_TAKEN);
-	query_bind_text(q, ":label", label);
-	if (sql_has_row(q))
-		return error_set(err, ERR_ALREADY_EXISTS, "hostname is already taken");
-	return true;
-}
-
-static int64_t add_database(struct store_txn *txn, const struct organization *organization, const char *uuid,
-			    const struct database_wish *wish, const char *label)
-{
-	uint8_t seed[CRYPT_SEED_BYTES];
-	char username[32] = "user-";
-	crypt_random(seed, sizeof(seed));
-	crypt_random_hex(8, username + strlen(username));
-
-	struct query *q = sql_org_query(txn, SQL_ADD_DATABASE, organization->row);
-	query_bind_text(q, ":uuid", uuid);
-	query_bind_text(q, ":name", wish->name);
-	query_bind_text(q, ":image", wish->image ? wish->image : "latest");
-	query_bind_text(q, ":username", username);
-	query_bind_blob(q, ":seed", seed, sizeof(seed));
-	query_bind_integer(q, ":now", clock_wall_ms());
-	int64_t row = sql_single(q);
-	explicit_bzero(seed, sizeof(seed));
-
-	q = sql_query(txn, SQL_ADD_HOST);
-	query_bind_text(q, ":label", label);
-	query_bind_integer(q, ":database", row);
-	query_bind_integer(q, ":instance", 0);
-	query_run(q);
-	return row;
 }
 
 void database_audit(struct store_txn *txn, const struct caller *caller,
@@ -135,29 +35,57 @@ void database_audit(struct store_txn *txn, const struct caller *caller,
 		  (struct audit_datum[]){{"database", name}, {"uuid", uuid}, {NULL, NULL}});
 }
 
-bool platform_create_database(struct platform *platform, const struct caller *caller,
-			      const struct organization *organization, const struct database_wish *wish,
-			      struct arena *arena, struct database *out, struct error *err)
+// -- reading a row ------------------------------------------------------------------------------------
+
+// "*ord,nrt": the primary's region has the star.
+static void read_regions(struct arena *arena, const char *text, struct database *out)
 {
-	OWNED(store_txn) struct store_txn *txn = NULL;
+	OWNED(buffer) struct buffer regions = {0};
+	while (text && *text) {
+		bool leads = *text == '*';
+		text += leads;
+		size_t size = strcspn(text, ",");
+		const char *code = arena_copy(arena, text, size);
+		if (leads)
+			out->primary_region = code;
+		buffer_append(&regions, &code, sizeof(code));
+		text += size + (text[size] == ',');
+	}
+	out->regions = rows_in(arena, &regions);
+	out->region_count = regions.size / sizeof(const char *);
+}
+
+// Columns: DATABASE_COLUMNS of sql_database.def.
+static struct database database_in(const struct platform *platform, const struct organization *organization,
+				   struct arena *arena, struct query *q)
+{
 	char label[LABEL_BYTES];
-	char uuid[CRYPT_UUID_TEXT_BYTES];
-	if (!check_wish(platform, organization, wish, err))
-		return false;
-	label_of(organization, wish->name, label);
-	crypt_uuid(uuid);
-	if (!store_begin(platform->store, STORE_WRITE, &txn, err) ||
-	    !check_is_free(txn, organization, wish->name, label, err))
-		return false;
-	int64_t row = add_database(txn, organization, uuid, wish, label);
-	database_audit(txn, caller, organization, "db-create", "created", wish->name, uuid);
-	if (!store_commit(&txn, err))
-		return false;
-	access_label_added(platform->access);
-	trace_info("database.created", "database", uuid, "name", wish->name, "organization",
-		   organization->slug);
-	*out = make_view(platform, organization, arena, row, uuid, wish->name);
-	return true;
+	database_label(query_text(q, 2), organization->slug, label);
+	struct database database = {
+		.row = query_integer(q, 0),
+		.uuid = sql_text_in(arena, q, 1),
+		.name = sql_text_in(arena, q, 2),
+		.hostname = hostname_of(platform, arena, label),
+		.primary_region = "",
+		.group_row = query_integer(q, 3),
+		.group = sql_text_in(arena, q, 4),
+		.configuration = {.size_limit_bytes = (uint64_t)query_integer(q, 5),
+				  .allow_attach = query_integer(q, 6) != 0,
+				  .block_reads = query_integer(q, 7) != 0,
+				  .block_writes = query_integer(q, 8) != 0,
+				  .delete_protection = query_integer(q, 9) != 0},
+		.archived = query_integer(q, 10) != 0,
+		.draft = query_integer(q, 11) != 0,
+		.is_schema = query_integer(q, 12) != 0,
+		.schema = sql_text_in(arena, q, 13),
+	};
+	if (!query_is_null(q, 14)) {
+		database.parent_uuid = sql_text_in(arena, q, 14);
+		database.parent_name = sql_text_in(arena, q, 15);
+		database.branched_ms = query_integer(q, 16);
+	}
+	read_regions(arena, query_text(q, 17), &database);
+	return database;
 }
 
 // -- finding ------------------------------------------------------------------------------------------
@@ -180,11 +108,24 @@ static const char *write_cursor(struct arena *arena, const char *last_name)
 	return arena_copy(arena, cursor.data, cursor.size);
 }
 
-// Nothing belongs to a group, follows a schema or is a branch, so such a filter matches nothing.
-static bool matches_nothing(const struct database_filter *filter)
+static const char *given(const char *text)
 {
-	return (filter->group && *filter->group) || (filter->schema && *filter->schema) ||
-	       filter->schema_parents || (filter->parent && *filter->parent);
+	return text && *text ? text : NULL;
+}
+
+static struct query *query_list(struct store_txn *txn, const struct organization *organization,
+				const struct database_filter *filter, const char *after)
+{
+	struct query *q = sql_org_query(txn, SQL_LIST_DATABASES, organization->row);
+	query_bind_text(q, ":after", after);
+	query_bind_integer(q, ":only", organization->only_group);
+	query_bind_text(q, ":group", given(filter->group));
+	query_bind_text(q, ":schema", given(filter->schema));
+	query_bind_integer(q, ":schemas", filter->schema_parents);
+	query_bind_text(q, ":parent", given(filter->parent));
+	// One more than asked for tells whether there is a next page.
+	query_bind_integer(q, ":limit", filter->limit ? filter->limit + 1 : -1);
+	return q;
 }
 
 bool platform_list_databases(struct platform *platform, const struct organization *organization,
@@ -196,26 +137,33 @@ bool platform_list_databases(struct platform *platform, const struct organizatio
 	OWNED(buffer) struct buffer after = {0};
 	if (!read_cursor(filter, &after, err) || !store_begin(platform->store, STORE_READ, &txn, err))
 		return false;
-	struct query *q = sql_org_query(txn, SQL_LIST_DATABASES, organization->row);
-	query_bind_text(q, ":after", buffer_text(&after));
-	// One more than asked for tells whether there is a next page.
-	query_bind_integer(q, ":limit", matches_nothing(filter) ? 0 : filter->limit ? filter->limit + 1 : -1);
+	struct query *q = query_list(txn, organization, filter, buffer_text(&after));
 	while (query_step(q)) {
-		struct database database = make_view(platform, organization, arena, query_integer(q, 0),
-						     query_text(q, 1), query_text(q, 2));
+		struct database database = database_in(platform, organization, arena, q);
 		buffer_append(&rows, &database, sizeof(database));
 	}
+	if (!store_commit(&txn, err))
+		return false;
 	size_t count = rows.size / sizeof(struct database);
 	struct database *databases = rows_in(arena, &rows);
 	bool more = filter->limit && count > (size_t)filter->limit;
 	count -= more;
-	for (size_t i = 0; i < count; i++)
-		add_regions(txn, organization, &databases[i], arena);
-	if (!store_commit(&txn, err))
-		return false;
 	*out = databases;
 	*out_count = count;
 	*out_next = more ? write_cursor(arena, databases[count - 1].name) : NULL;
+	return true;
+}
+
+bool database_find(struct platform *platform, struct store_txn *txn, const struct organization *organization,
+		   const char *ref, struct arena *arena, struct database *out)
+{
+	struct query *q = sql_org_query(txn, SQL_FIND_DATABASE, organization->row);
+	query_bind_text(q, ":ref", ref);
+	query_bind_integer(q, ":only", organization->only_group);
+	if (!query_step(q))
+		return false;
+	*out = database_in(platform, organization, arena, q);
+	query_run(q);
 	return true;
 }
 
@@ -226,29 +174,11 @@ bool platform_find_database(struct platform *platform, const struct organization
 	struct database found = {0};
 	if (!store_begin(platform->store, STORE_READ, &txn, err))
 		return false;
-	struct query *q = sql_org_query(txn, SQL_FIND_DATABASE, organization->row);
-	query_bind_text(q, ":ref", ref);
-	bool exists = query_step(q);
-	if (exists) {
-		found = make_view(platform, organization, arena, query_integer(q, 0), query_text(q, 1),
-				  query_text(q, 2));
-		query_run(q);
-		add_regions(txn, organization, &found, arena);
-	}
+	bool exists = database_find(platform, txn, organization, ref, arena, &found);
 	if (!store_commit(&txn, err))
 		return false;
 	if (!exists)
 		return database_not_found(err, ref);
 	*out = found;
-	return true;
-}
-
-bool platform_database_configuration(struct platform *platform, const struct organization *organization,
-				     const struct database *database, struct database_configuration *out,
-				     struct error *err)
-{
-	// Nothing of it can be changed, so every database has what it was born with.
-	(void)platform, (void)organization, (void)database, (void)err;
-	*out = (struct database_configuration){0};
 	return true;
 }

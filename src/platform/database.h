@@ -32,16 +32,32 @@ struct database {
 	int64_t branched_ms;
 };
 
+/// What a database holds from the start.
+enum database_content {
+	CONTENT_NONE,
+	CONTENT_DATABASE, // of another database of the organization, which becomes its parent
+	CONTENT_DUMP,     // SQL text that was uploaded before
+	CONTENT_UPLOAD    // will be uploaded: until then the database is a draft and has no instances
+};
+
+enum { DATABASE_NOW = -1 };
+
 /// What a database is asked to become. NULL is "not given".
 struct database_wish {
 	const char *name;
-	const char *group;
+	const char *group;    // name or UUID; "not given" is the server's implicit group, if it has one
 	const char *image;    // "latest" or "canary"
 	const char *location; // must be known; creates no instance
+	uint64_t size_limit_bytes;
+	bool is_schema;
+	const char *schema;
+	enum database_content content;
+	const char *source; // CONTENT_DATABASE: name or UUID; CONTENT_DUMP: the URL that the upload gave
+	int64_t at_ms;      // CONTENT_DATABASE: the moment that is copied, or DATABASE_NOW
 };
 
 struct database_filter {
-	const char *group;   // name
+	const char *group;   // name or UUID
 	const char *schema;  // name
 	bool schema_parents; // only those that are schemas of others
 	const char *parent;  // UUID
@@ -49,10 +65,13 @@ struct database_filter {
 	const char *cursor;  // as given out before
 };
 
-/// Fails: ERR_MISSING_FIELD, ERR_INVALID_NAME, ERR_INVALID_FIELD, ERR_INVALID_LOCATION, ERR_GROUP_NOT_FOUND
-/// (to be
-///        answered as 400 here), ERR_ALREADY_EXISTS (name taken: "database with name [X] already exists";
-///        host label taken: "hostname is already taken")
+/// In a group it has an instance in each of the group's locations at once, and the answer is held until they are
+/// ready, but not for ever; alone it has none. Nothing is visible before the content is complete, and nothing is left
+/// behind when it cannot be had.
+/// Fails: ERR_MISSING_FIELD, ERR_INVALID_NAME, ERR_INVALID_FIELD, ERR_INVALID_LOCATION, ERR_GROUP_NOT_FOUND (to be
+///        answered as 400 here), ERR_ALREADY_EXISTS (name taken: "database with name [X] already exists"; host label
+///        taken: "hostname is already taken"), ERR_DATABASE_NOT_FOUND (the source), ERR_NOT_READY, and those of
+///        fleet/seed.h
 MUST_USE bool platform_create_database(struct platform *platform, const struct caller *caller,
 				       const struct organization *organization,
 				       const struct database_wish *wish, struct arena *arena,
@@ -72,14 +91,35 @@ MUST_USE bool platform_find_database(struct platform *platform, const struct org
 				     struct error *err);
 
 /// Data, instances, hostnames and tokens die; the name is free at once.
+/// Fails: ERR_DELETE_PROTECTED "database X is protected against deletion"
 MUST_USE bool platform_destroy_database(struct platform *platform, const struct caller *caller,
 					const struct organization *organization,
 					const struct database *database, struct error *err);
 
-MUST_USE bool platform_database_configuration(struct platform *platform,
-					      const struct organization *organization,
-					      const struct database *database,
-					      struct database_configuration *out, struct error *err);
+/// "1mb", "256MB", "1gb", "4096", "0" (none). False for anything else.
+bool platform_parse_size_limit(const char *text, uint64_t *out_bytes);
+
+/// What is to be changed; NULL leaves it as it is.
+struct database_changes {
+	const uint64_t *size_limit_bytes;
+	const bool *allow_attach;
+	const bool *block_reads;
+	const bool *block_writes;
+	const bool *delete_protection;
+};
+/// In force on the data plane when this returns; *out is the whole configuration then.
+/// Fails: ERR_DATABASE_NOT_FOUND
+MUST_USE bool platform_configure_database(struct platform *platform, const struct caller *caller,
+					  const struct organization *organization,
+					  const struct database *database,
+					  const struct database_changes *changes,
+					  struct database_configuration *out, struct error *err);
+
+/// Nothing happens to a database that is awake.
+/// Fails: ERR_NOT_READY its group is archived
+MUST_USE bool platform_wake_database(struct platform *platform, const struct caller *caller,
+				     const struct organization *organization, const struct database *database,
+				     struct error *err);
 
 /// A database token.
 /// expiration     "never" (also "none", "default", NULL, ""), or a duration like "2w1d30m"

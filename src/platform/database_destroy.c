@@ -57,8 +57,8 @@ static bool remove_rows(struct store_txn *txn, const struct organization *organi
 	return removed > 0;
 }
 
-static bool is_protected(struct store_txn *txn, const struct organization *organization,
-			 const struct database *database)
+bool database_is_protected(struct store_txn *txn, const struct organization *organization,
+			   const struct database *database)
 {
 	struct query *q = sql_org_query(txn, SQL_DATABASE_PROTECTION, organization->row);
 	query_bind_integer(q, ":database", database->row);
@@ -73,7 +73,7 @@ bool platform_destroy_database(struct platform *platform, const struct caller *c
 	OWNED(buffer) struct buffer uuids = {0};
 	if (!store_begin(platform->store, STORE_WRITE, &txn, err))
 		return false;
-	if (is_protected(txn, organization, database))
+	if (database_is_protected(txn, organization, database))
 		return error_set(err, ERR_DELETE_PROTECTED, "database %s is protected against deletion",
 				 database->name);
 	bool removed = remove_rows(txn, organization, database);

@@ -33,16 +33,17 @@ static bool describe(void *context, const char *uuid, struct fleet_instance_spec
 	struct platform *platform = context;
 	OWNED(store_txn) struct store_txn *txn = NULL;
 	OWNED(buffer) struct buffer specs = {0};
+	struct engine_rules rules = {0};
 	if (!store_begin(platform->store, STORE_READ, &txn, err))
 		return false;
-	int64_t database = find_database(txn, uuid);
+	int64_t database = database_rules(txn, uuid, &rules);
 	if (database)
 		list_specs(txn, database, &specs);
 	if (!store_commit(&txn, err))
 		return false;
 	if (!database)
 		return error_set(err, ERR_DATABASE_NOT_FOUND, "the database does not exist any more");
-	*out_rules = (struct engine_rules){0};
+	*out_rules = rules;
 	*out_count = specs.size / sizeof(struct fleet_instance_spec);
 	*out_specs = (void *)buffer_take(&specs, NULL);
 	return true;

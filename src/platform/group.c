@@ -88,6 +88,18 @@ bool group_find(struct store_txn *txn, const struct organization *organization, 
 	return true;
 }
 
+bool group_find_only(struct store_txn *txn, const struct organization *organization, struct arena *arena,
+		     struct group *out)
+{
+	struct query *q = sql_org_query(txn, SQL_LIST_GROUPS, organization->row);
+	query_bind_integer(q, ":only", organization->only_group);
+	if (!query_step(q))
+		return false;
+	*out = group_in(arena, q);
+	query_run(q);
+	return true;
+}
+
 bool platform_find_group(struct platform *platform, const struct organization *organization, const char *ref,
 			 struct arena *arena, struct group *out, struct error *err)
 {

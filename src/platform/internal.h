@@ -6,6 +6,7 @@
 
 #include "base/crypt.h"
 #include "fleet/fleet.h"
+#include "fleet/seed.h"
 #include "platform/access_internal.h"
 #include "platform/audit.h"
 #include "platform/group.h"
@@ -36,6 +37,10 @@ struct platform {
 	uint8_t token_seed[CRYPT_SEED_BYTES];
 	uint8_t token_public[CRYPT_PUBLIC_BYTES];
 
+	char *implicit_group; // of databases that name none; NULL: they stand alone
+	pthread_mutex_t
+		rules_mutex; // held while rules go from the store to the fleet, so that none overtakes
+
 	pthread_mutex_t instances_mutex;
 	pthread_cond_t instances_changed;
 	uint64_t instance_changes;      // guarded by instances_mutex; moves whenever a state was committed
@@ -63,7 +68,19 @@ void database_audit(struct store_txn *txn, const struct caller *caller,
 		    const struct organization *organization, const char *code, const char *done,
 		    const char *name, const char *uuid);
 
+/// `ref` is a name or a UUID, as in platform_find_database.
+bool database_find(struct platform *platform, struct store_txn *txn, const struct organization *organization,
+		   const char *ref, struct arena *arena, struct database *out);
+/// The host label of a name; both parts obey their rules, so it fits.
+void database_label(const char *name, const char *slug, char label[LABEL_BYTES]);
+
+// -- database_configuration.c
+/// The row of the database, 0 if there is none, and what its owner allows.
+int64_t database_rules(struct store_txn *txn, const char *uuid, struct engine_rules *out);
+
 // -- database_destroy.c
+bool database_is_protected(struct store_txn *txn, const struct organization *organization,
+			   const struct database *database);
 /// Takes the databases of a group, or with group 0 those of the whole organization and its groups too, out of the
 /// store and lists their UUIDs (each CRYPT_UUID_TEXT_BYTES).
 void databases_remove(struct store_txn *txn, int64_t organization, int64_t group, struct buffer *out_uuids);
@@ -74,6 +91,9 @@ void databases_removed(struct platform *platform, const struct buffer *uuids);
 bool group_not_found(struct error *err);
 bool group_find(struct store_txn *txn, const struct organization *organization, const char *ref,
 		struct arena *arena, struct group *out);
+/// The one group that a caller with organization.only_group sees.
+bool group_find_only(struct store_txn *txn, const struct organization *organization, struct arena *arena,
+		     struct group *out);
 bool group_has_location(const struct group *group, const char *code);
 void group_add_location(struct store_txn *txn, const struct organization *organization, int64_t group,
 			const char *code);

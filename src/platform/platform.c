@@ -14,6 +14,12 @@ bool platform_open(const struct platform_options *options, struct platform **out
 	platform->domain = strdup(options->domain);
 	ASSERT(platform->domain);
 	platform->domain_in_dns = options->domain_in_dns;
+	if (options->implicit_group && options->implicit_group[0] &&
+	    strcmp(options->implicit_group, "none") != 0) {
+		platform->implicit_group = strdup(options->implicit_group);
+		ASSERT(platform->implicit_group);
+	}
+	pthread_mutex_init(&platform->rules_mutex, NULL);
 	pthread_mutex_init(&platform->instances_mutex, NULL);
 	clock_cond_init(&platform->instances_changed);
 	if (!locations_open(platform, options->locations, options->closest, err) ||
@@ -39,8 +45,10 @@ void platform_close(struct platform *platform)
 	fleet_events_forget(platform);
 	access_destroy(platform->access);
 	pthread_mutex_destroy(&platform->instances_mutex);
+	pthread_mutex_destroy(&platform->rules_mutex);
 	pthread_cond_destroy(&platform->instances_changed);
 	explicit_bzero(platform->token_seed, sizeof(platform->token_seed));
+	free(platform->implicit_group);
 	free(platform->domain);
 	free(platform);
 }

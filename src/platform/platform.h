@@ -29,7 +29,8 @@ struct platform_options {
 	const char *domain;    // hostnames end in it; with ":port" where clients need one
 	const char *locations; // codes served here, separated by commas; NULL or "" = all built-in ones
 	const char *closest;   // code answered as the closest location; NULL or "" = the first one served
-	bool domain_in_dns;    // refuse names whose host label would not fit into DNS (63 characters)
+	const char *implicit_group; // of databases that name none; NULL, "" or "none": they stand alone
+	bool domain_in_dns;         // refuse names whose host label would not fit into DNS (63 characters)
 };
 
 /// Opens the store, brings its schema up to date, connects itself to the fleet (describe, instance_event) and

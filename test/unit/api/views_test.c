@@ -51,6 +51,8 @@ static void databases(void **state)
 		.primary_region = "ord",
 		.regions = regions,
 		.region_count = 2,
+		.group = "",
+		.schema = "",
 	};
 #define DATABASE                                                                                             \
 	"{\"Name\":\"my-db\",\"DbId\":\"u\",\"Hostname\":\"my-db-my-org.localhost\",\"IssuedCertLimit\":0,"  \

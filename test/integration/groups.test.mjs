@@ -1,0 +1,225 @@
+// Groups: spec/platform-api.md §2.6, §3.5 and what they mean for instances (§4.7).
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { label_of, startServer } from '../lib/server.mjs';
+
+let server, o;
+
+before(async () => {
+	server = await startServer();
+	o = `/v1/organizations/${server.organization}`;
+});
+
+after(() => server.stop());
+
+function answered(answer) {
+	assert.equal(answer.status, 200, answer.text);
+	return answer.json;
+}
+
+function refused(answer, status, error, code) {
+	assert.equal(answer.status, status, answer.text);
+	if (error instanceof RegExp) assert.match(answer.json.error, error);
+	else if (error !== undefined) assert.equal(answer.json.error, error);
+	assert.equal(answer.json.code, code);
+}
+
+const api = (method, tail, body) => server.api(method, `${o}${tail}`, body);
+
+async function make_group(name, location = 'ord', more = []) {
+	let { group } = answered(await api('POST', '/groups', { name, location }));
+	for (const code of more) ({ group } = answered(await api('POST', `/groups/${name}/locations/${code}`)));
+	return group;
+}
+
+async function make_database(name, group) {
+	const { database } = answered(await api('POST', '/databases', { name, group }));
+	const label = label_of(database.Hostname);
+	server.jwt_of.set(label, answered(await api('POST', `/databases/${name}/auth/tokens`)).jwt);
+	const { instances } = answered(await api('GET', `/databases/${name}/instances`));
+	for (const one of instances) server.jwt_of.set(label_of(one.hostname), server.jwt_of.get(label));
+	return { ...database, label, instances };
+}
+
+const instances_of = async (name) => answered(await api('GET', `/databases/${name}/instances`)).instances;
+const regions_of = async (name) => answered(await api('GET', `/databases/${name}`)).database.regions;
+
+test('the life of a group', async (t) => {
+	await t.test('create', async () => {
+		const group = await make_group('life');
+		assert.match(group.uuid, /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
+		const { uuid, version, ...rest } = group;
+		assert.equal(typeof version, 'string');
+		assert.deepEqual(rest, {
+			name: 'life', primary: 'ord', locations: ['ord'], archived: false, delete_protection: false,
+			status: { locations: [{ name: 'ord', status: 'up' }] },
+		});
+		assert.deepEqual(answered(await api('GET', '/groups/life')), { group });
+		assert.deepEqual(answered(await api('GET', `/groups/${uuid}`)), { group });
+		assert.deepEqual(answered(await api('GET', '/groups')).groups.find((one) => one.uuid === uuid), group);
+	});
+	await t.test('a group twice', async () => refused(await api('POST', '/groups', { name: 'life', location: 'ord' }), 409, 'group already exists', 'already_exists'));
+	await t.test('bodies that clients send', async () => {
+		let n = 0;
+		for (const more of [{ extensions: 'all' }, { extensions: ['vector', 'uuid'] }, { version: 'latest', extensions: '' }, { extensions: [] }])
+			answered(await api('POST', '/groups', { Name: `sent-${n++}`, Location: 'ord', ...more }));
+	});
+	for (const [what, body, error, code] of [
+		['no name', { location: 'ord' }, 'name is required', 'missing_field'],
+		['no location', { name: 'no' }, 'location is required', 'missing_field'],
+		['an unknown location', { name: 'no', location: 'xyz' }, 'invalid location: xyz', 'invalid_location'],
+		['a bad name', { name: 'No', location: 'ord' }, /name/, 'invalid_name'],
+		['an unknown extension', { name: 'no', location: 'ord', extensions: ['rocket'] }, 'invalid extension: rocket', 'invalid_field'],
+		['extensions that are none', { name: 'no', location: 'ord', extensions: 7 }, /extensions/, 'invalid_field'],
+	])
+		await t.test(`refuses ${what}`, async () => {
+			refused(await api('POST', '/groups', body), 400, error, code);
+			refused(await api('GET', '/groups/no'), 404, 'group not found', 'group_not_found');
+		});
+	await t.test('unknown groups', async () => {
+		for (const [method, tail] of [['GET', ''], ['DELETE', ''], ['POST', '/locations/nrt'], ['DELETE', '/locations/nrt'], ['GET', '/locations/ord/wait'], ['GET', '/configuration'], ['POST', '/unarchive'], ['POST', '/update']])
+			refused(await api(method, `/groups/none${tail}`), 404, 'group not found', 'group_not_found');
+	});
+	await t.test('settings and protection', async () => {
+		assert.deepEqual(answered(await api('GET', '/groups/life/configuration')), { delete_protection: false });
+		assert.deepEqual(answered(await api('PATCH', '/groups/life/configuration', { delete_protection: true })), { delete_protection: true });
+		assert.deepEqual(answered(await api('PATCH', '/groups/life/configuration', { delete_protection: null })), { delete_protection: true });
+		refused(await api('PATCH', '/groups/life/configuration', { delete_protection: 'yes' }), 400, /delete_protection/, 'invalid_field');
+		assert.equal(answered(await api('GET', '/groups/life')).group.delete_protection, true);
+		refused(await api('DELETE', '/groups/life'), 400, 'group is protected against deletion', 'delete_protected');
+		answered(await api('PATCH', '/groups/life/configuration', { delete_protection: false }));
+	});
+	await t.test('unarchive, update, migration', async () => {
+		assert.equal(answered(await api('POST', '/groups/life/unarchive')).group.archived, false);
+		assert.deepEqual(answered(await api('POST', '/groups/life/update')), {});
+		assert.deepEqual(answered(await api('GET', '/groups/life/aws/migration/info')), { status: 'none', comment: '' });
+		for (const tail of ['start', 'abort']) refused(await api('POST', `/groups/life/aws/migration/${tail}`), 400, undefined, 'bad_request');
+	});
+	await t.test('rename', async () => {
+		const { group } = answered(await api('POST', '/groups/life/rename', { Name: 'renamed' }));
+		assert.equal(group.name, 'renamed');
+		refused(await api('GET', '/groups/life'), 404, 'group not found', 'group_not_found');
+		await make_group('life');
+		refused(await api('POST', '/groups/renamed/rename', { name: 'life' }), 409, 'group already exists', 'already_exists');
+		refused(await api('POST', '/groups/renamed/rename', { name: '' }), 400, 'name is required', 'missing_field');
+	});
+	await t.test('delete gives the group as it was', async () => {
+		const { group } = answered(await api('GET', '/groups/renamed'));
+		assert.deepEqual(answered(await api('DELETE', '/groups/renamed')), { group });
+		refused(await api('DELETE', '/groups/renamed'), 404, 'group not found', 'group_not_found');
+	});
+});
+
+test('databases of a group', async (t) => {
+	await make_group('pair', 'ord', ['nrt']);
+
+	await t.test('have an instance in each location, ready with the answer', async () => {
+		const db = await make_database('paired', 'pair');
+		assert.deepEqual([db.group, db.regions, db.primaryRegion], ['pair', ['ord', 'nrt'], 'ord']);
+		assert.deepEqual(db.instances.map(({ name, type, region }) => [name, type, region]), [['ord', 'primary', 'ord'], ['nrt', 'replica', 'nrt']]);
+		await server.rows(db.label, 'CREATE TABLE t (x)');
+		await server.rows(label_of(db.instances[1].hostname), 'INSERT INTO t VALUES (7)');
+		for (const { hostname } of db.instances) assert.deepEqual(await server.rows(label_of(hostname), 'SELECT x FROM t'), [{ x: 7 }]);
+	});
+	await t.test('group by id', async () => {
+		const { group } = answered(await api('GET', '/groups/pair'));
+		const { database } = answered(await api('POST', '/databases', { name: 'by-id', group_id: group.uuid }));
+		assert.equal(database.group, 'pair');
+		refused(await api('POST', '/databases', { name: 'no', group: 'pair', group_id: group.uuid }), 400, /exclude/, 'invalid_field');
+	});
+	await t.test('are found by their group', async () => {
+		const names = (query) => api('GET', `/databases?${query}`).then((answer) => answered(answer).databases.map((one) => one.Name));
+		assert.deepEqual(await names('group=pair'), ['by-id', 'paired']);
+		assert.deepEqual(await names('group=none'), []);
+	});
+	await t.test('follow a new location, with what they hold', async () => {
+		const { group } = answered(await api('POST', '/groups/pair/locations/ams'));
+		assert.deepEqual(group.locations, ['ord', 'ams', 'nrt']);
+		const wait = await api('GET', '/groups/pair/locations/ams/wait');
+		assert.deepEqual([wait.status, wait.text], [200, '']);
+		assert.deepEqual(await regions_of('paired'), ['ord', 'ams', 'nrt']);
+		assert.deepEqual(await regions_of('by-id'), ['ord', 'ams', 'nrt']);
+		const added = (await instances_of('paired')).find((one) => one.region === 'ams');
+		assert.equal(added.name, 'ams');
+		const token = server.jwt_of.get(`paired-${server.organization}`);
+		assert.deepEqual(await server.rows(label_of(added.hostname), 'SELECT x FROM t', { token }), [{ x: 7 }]);
+		refused(await api('POST', '/groups/pair/locations/ams'), 409, 'group pair already has location ams', 'already_exists');
+		refused(await api('POST', '/groups/pair/locations/xyz'), 400, 'invalid location: xyz', 'invalid_location');
+	});
+	await t.test('leave a removed location', async () => {
+		const gone = (await instances_of('paired')).find((one) => one.region === 'ams');
+		const { group } = answered(await api('DELETE', '/groups/pair/locations/ams'));
+		assert.deepEqual(group.locations, ['ord', 'nrt']);
+		assert.deepEqual(await regions_of('paired'), ['ord', 'nrt']);
+		const token = server.jwt_of.get(`paired-${server.organization}`);
+		assert.equal((await server.sql(label_of(gone.hostname), 'SELECT 1', { token })).status, 404);
+		refused(await api('DELETE', '/groups/pair/locations/ams'), 404, 'group pair has no location ams', 'location_not_found');
+		refused(await api('DELETE', '/groups/pair/locations/xyz'), 400, 'Invalid location code', 'invalid_location');
+		refused(await api('DELETE', '/groups/pair/locations/ord'), 400, 'cannot remove primary location', 'primary_instance');
+		refused(await api('GET', '/groups/pair/locations/ams/wait'), 404, undefined, 'location_not_found');
+	});
+	await t.test('protect the group', async () => {
+		answered(await api('PATCH', '/databases/paired/configuration', { delete_protection: true }));
+		refused(await api('DELETE', '/groups/pair'), 400, 'database paired is protected against deletion', 'delete_protected');
+		answered(await api('PATCH', '/databases/paired/configuration', { delete_protection: false }));
+	});
+	await t.test('go with the group', async () => {
+		answered(await api('DELETE', '/groups/pair'));
+		for (const name of ['paired', 'by-id']) refused(await api('GET', `/databases/${name}`), 404, undefined, 'database_not_found');
+		assert.equal((await server.sql(`paired-${server.organization}`, 'SELECT 1')).status, 404);
+		await make_group('pair');
+		assert.deepEqual((await make_database('paired', 'pair')).regions, ['ord']);
+	});
+});
+
+test('instances in groups', async (t) => {
+	await make_group('sole');
+	await make_database('only', 'sole');
+
+	await t.test('the only database takes the group along', async () => {
+		const { instance } = answered(await api('POST', '/databases/only/instances', { location: 'nrt' }));
+		assert.deepEqual([instance.name, instance.type, instance.region], ['nrt', 'replica', 'nrt']);
+		assert.deepEqual(answered(await api('GET', '/groups/sole')).group.locations, ['ord', 'nrt']);
+	});
+	await t.test('a location of the group is taken', async () => {
+		refused(await api('POST', '/databases/only/instances', { location: 'nrt' }), 409, 'database only already has an instance in nrt', 'already_exists');
+		refused(await api('POST', '/databases/only/instances', { location: 'ord' }), 409, 'database only already has an instance in ord', 'already_exists');
+	});
+	await t.test('the only database gives a location back', async () => {
+		assert.deepEqual(answered(await api('DELETE', '/databases/only/instances/nrt')), { instance: 'nrt' });
+		assert.deepEqual(answered(await api('GET', '/groups/sole')).group.locations, ['ord']);
+		refused(await api('DELETE', '/databases/only/instances/ord'), 400, 'cannot destroy the primary instance of database only', 'primary_instance');
+	});
+	await t.test('one of many does neither', async () => {
+		answered(await api('POST', '/databases/only/instances', { location: 'nrt' }));
+		await make_database('second', 'sole');
+		refused(await api('POST', '/databases/only/instances', { location: 'ams' }), 400, 'database only is part of group sole; add the location to the group instead', 'group_member');
+		refused(await api('DELETE', '/databases/only/instances/nrt'), 400, 'database only is part of group sole; remove the location from the group instead', 'group_member');
+		assert.deepEqual(await regions_of('second'), ['ord', 'nrt']);
+	});
+});
+
+test('a start finishes what a kill left', async () => {
+	const crashed = await startServer();
+	try {
+		const base = `/v1/organizations/${crashed.organization}`;
+		answered(await crashed.api('POST', `${base}/groups`, { name: 'g', location: 'ord' }));
+		const names = Array.from({ length: 12 }, (_, i) => `db-${i}`);
+		for (const name of names) answered(await crashed.api('POST', `${base}/databases`, { name, group: 'g' }));
+		// Both are cut somewhere: the server dies while the fleet still works on them.
+		const adding = crashed.api('POST', `${base}/groups/g/locations/nrt`).catch(() => null);
+		const removing = crashed.api('DELETE', `${base}/databases/db-0`).catch(() => null);
+		await Promise.race([adding, removing]);
+		await crashed.kill();
+		await Promise.all([adding, removing]);
+		await crashed.start('127.0.0.1:0');
+		const { group } = answered(await crashed.api('GET', `${base}/groups/g`));
+		const { databases } = answered(await crashed.api('GET', `${base}/databases`));
+		if (group.locations.includes('nrt'))
+			assert.equal((await crashed.api('GET', `${base}/groups/g/locations/nrt/wait`)).status, 200);
+		for (const one of databases) assert.deepEqual(one.regions, group.locations, one.Name);
+	} finally {
+		await crashed.stop();
+	}
+});
