@@ -121,6 +121,12 @@ MUST_USE bool platform_wake_database(struct platform *platform, const struct cal
 				     const struct organization *organization, const struct database *database,
 				     struct error *err);
 
+/// The content of a draft is complete (fleet/seed.h): it is a draft no longer, and in a group its instances are made, as
+/// with platform_create_database. `uuid` is the database's. A crash before it leaves the draft as it was; after it, the
+/// next start makes the instances.
+/// Fails: ERR_ALREADY_EXISTS "database X is not waiting for an upload", ERR_DATABASE_NOT_FOUND
+MUST_USE bool platform_activate_draft(struct platform *platform, const char *uuid, struct error *err);
+
 /// A database token.
 /// expiration     "never" (also "none", "default", NULL, ""), or a duration like "2w1d30m"
 /// authorization  "full-access" (also NULL, "") or "read-only"

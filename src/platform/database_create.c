@@ -4,8 +4,6 @@
 #include "base/trace.h"
 #include "platform/internal.h"
 
-enum { READY_WAIT_MS = 5000 }; // an answer is held so long for the instances of a group's database
-
 static bool check_name(const struct platform *platform, const struct organization *organization,
 		       const char *name, struct error *err)
 {
@@ -241,7 +239,7 @@ bool platform_create_database(struct platform *platform, const struct caller *ca
 		   organization->slug);
 	// It is stored: whatever the wait brings, the answer stands.
 	if (changes.launches.size > 0)
-		(void)!instances_wait_of_database(platform, organization, row, READY_WAIT_MS, &counts,
-						  &ignored);
+		(void)!instances_wait_of_database(platform, organization, row, DATABASE_READY_WAIT_MS,
+						  &counts, &ignored);
 	return platform_find_database(platform, organization, uuid, arena, out, err);
 }

@@ -74,6 +74,9 @@ bool database_find(struct platform *platform, struct store_txn *txn, const struc
 /// The host label of a name; both parts obey their rules, so it fits.
 void database_label(const char *name, const char *slug, char label[LABEL_BYTES]);
 
+/// An answer is held so long for the instances of a group's database.
+enum { DATABASE_READY_WAIT_MS = 5000 };
+
 // -- database_configuration.c
 /// The row of the database, 0 if there is none, and what its owner allows.
 int64_t database_rules(struct store_txn *txn, const char *uuid, struct engine_rules *out);
