@@ -95,6 +95,54 @@ const char *body_extensions(struct json_fields *fields, struct arena *arena)
 	return ok && list.size > 0 ? arena_copy(arena, list.data, list.size) : NULL;
 }
 
+void body_refuse_list(struct json_fields *fields, const struct json *list, const char *name)
+{
+	if (!list)
+		return;
+	if (json_read_kind(list) != JSON_KIND_ARRAY)
+		json_fields_fail(fields, ERR_INVALID_FIELD, "%s must be an array", name);
+	else if (json_read_size(list) > 0)
+		json_fields_fail(fields, ERR_INVALID_FIELD, "%s is not supported by this server", name);
+}
+
+// The object at `name` of another one; absent when either is. `path` is its name in errors.
+static struct json_fields object_in(struct json_fields *fields, const struct json_fields *outer,
+				    const char *name, const char *path)
+{
+	struct json_fields at = *outer;
+	const struct json *node = json_fields_get(&at, name);
+	if (node && json_read_kind(node) != JSON_KIND_OBJECT) {
+		json_fields_fail(fields, ERR_INVALID_FIELD, "%s must be an object", path);
+		node = NULL;
+	}
+	return json_fields_of(node, fields->rule);
+}
+
+void body_permissions(struct json_fields *fields, struct arena *arena, const char *const **out_attach,
+		      size_t *out_count)
+{
+	struct json_fields permissions = object_in(fields, fields, "permissions", "permissions");
+	struct json_fields attach = object_in(fields, &permissions, "read_attach", "permissions.read_attach");
+	const struct json *list = json_fields_get(&attach, "databases");
+	body_refuse_list(fields, json_fields_get(fields, "fine_grained_permissions"),
+			 "fine_grained_permissions");
+	if (list && json_read_kind(list) != JSON_KIND_ARRAY) {
+		json_fields_fail(fields, ERR_INVALID_FIELD,
+				 "permissions.read_attach.databases must be an array");
+		return;
+	}
+	size_t count = list ? json_read_size(list) : 0;
+	const char **names = arena_alloc(arena, (count + 1) * sizeof(*names));
+	for (size_t i = 0; i < count; i++) {
+		names[i] = json_read_text(json_read_at(list, i), NULL);
+		if (!names[i])
+			json_fields_fail(fields, ERR_INVALID_FIELD,
+					 "permissions.read_attach.databases must hold strings");
+	}
+	*out_attach = names;
+	*out_count = count;
+}
+
 const char *body_location(struct json_fields *fields)
 {
 	const char *location = body_text(fields, "location", JSON_OPTIONAL);

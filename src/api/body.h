@@ -30,6 +30,14 @@ const char *body_image(struct json_fields *fields);
 /// "all", or names separated by commas; NULL when absent. A text or an array of texts.
 const char *body_extensions(struct json_fields *fields, struct arena *arena);
 
+/// Fails unless the list is absent or empty.
+void body_refuse_list(struct json_fields *fields, const struct json *list, const char *name);
+
+/// Databases that a token shall be able to attach: permissions.read_attach.databases. A token comes out as it was asked
+/// for or not at all, so other permissions are refused.
+void body_permissions(struct json_fields *fields, struct arena *arena, const char *const **out_attach,
+		      size_t *out_count);
+
 /// `location`, or `region` as older clients call it; NULL when neither is there.
 const char *body_location(struct json_fields *fields);
 

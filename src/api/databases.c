@@ -197,16 +197,6 @@ bool api_get_configuration(struct api_request *req, struct error *err)
 	return true;
 }
 
-static void refuse_list(struct json_fields *fields, const struct json *list, const char *name)
-{
-	if (!list)
-		return;
-	if (json_read_kind(list) != JSON_KIND_ARRAY)
-		json_fields_fail(fields, ERR_INVALID_FIELD, "%s must be an array", name);
-	else if (json_read_size(list) > 0)
-		json_fields_fail(fields, ERR_INVALID_FIELD, "%s is not supported by this server", name);
-}
-
 static void read_flag(struct json_fields *fields, const char *name, bool *value, const bool **out)
 {
 	*value = json_fields_bool(fields, name, false);
@@ -232,8 +222,8 @@ bool api_configure_database(struct api_request *req, struct error *err)
 	read_flag(&fields, "block_reads", &flags[1], &changes.block_reads);
 	read_flag(&fields, "block_writes", &flags[2], &changes.block_writes);
 	read_flag(&fields, "delete_protection", &flags[3], &changes.delete_protection);
-	refuse_list(&fields, json_fields_get(&fields, "allowed_ips"), "allowed_ips");
-	refuse_list(&fields, json_fields_get(&fields, "allowed_aws_vpc_ids"), "allowed_aws_vpc_ids");
+	body_refuse_list(&fields, json_fields_get(&fields, "allowed_ips"), "allowed_ips");
+	body_refuse_list(&fields, json_fields_get(&fields, "allowed_aws_vpc_ids"), "allowed_aws_vpc_ids");
 	if (!json_fields_ok(&fields, err))
 		return false;
 
@@ -247,36 +237,18 @@ bool api_configure_database(struct api_request *req, struct error *err)
 
 // -- tokens -------------------------------------------------------------------------------------------
 
-// A token comes out as it was asked for or not at all. The SDK always sends an empty list of databases to attach.
-static void refuse_permissions(struct json_fields *fields)
-{
-	const struct json *permissions = json_fields_get(fields, "permissions");
-	if (permissions && json_read_kind(permissions) != JSON_KIND_OBJECT) {
-		json_fields_fail(fields, ERR_INVALID_FIELD, "permissions must be an object");
-		return;
-	}
-	struct json_fields inner = json_fields_of(permissions, fields->rule);
-	const struct json *attach = json_fields_get(&inner, "read_attach");
-	if (attach && json_read_kind(attach) != JSON_KIND_OBJECT) {
-		json_fields_fail(fields, ERR_INVALID_FIELD, "permissions.read_attach must be an object");
-		return;
-	}
-	struct json_fields innermost = json_fields_of(attach, fields->rule);
-	refuse_list(fields, json_fields_get(&innermost, "databases"), "permissions.read_attach.databases");
-	refuse_list(fields, json_fields_get(fields, "fine_grained_permissions"), "fine_grained_permissions");
-}
-
 bool api_mint_database_token(struct api_request *req, struct error *err)
 {
 	struct json_fields fields = api_fields(req);
-	refuse_permissions(&fields);
+	struct database_token_wish wish = {.expiration = api_query(req, "expiration"),
+					   .authorization = api_query(req, "authorization")};
+	body_permissions(&fields, req->arena, &wish.attach, &wish.attach_count);
 	if (!json_fields_ok(&fields, err))
 		return false;
 
 	const char *jwt;
 	if (!platform_mint_database_token(req->platform, &req->caller, &req->organization, &req->database,
-					  api_query(req, "expiration"), api_query(req, "authorization"),
-					  req->arena, &jwt, err))
+					  &wish, req->arena, &jwt, err))
 		return false;
 	view_database_token(&req->out, jwt);
 	return true;

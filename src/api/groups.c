@@ -127,6 +127,33 @@ bool api_wait_group_location(struct api_request *req, struct error *err)
 	return api_wait(req, wait_for_location, err);
 }
 
+// -- tokens -------------------------------------------------------------------------------------------
+
+bool api_mint_group_token(struct api_request *req, struct error *err)
+{
+	struct json_fields fields = api_fields(req);
+	struct database_token_wish wish = {.expiration = api_query(req, "expiration"),
+					   .authorization = api_query(req, "authorization")};
+	body_permissions(&fields, req->arena, &wish.attach, &wish.attach_count);
+	if (!json_fields_ok(&fields, err))
+		return false;
+
+	const char *jwt;
+	if (!platform_mint_group_token(req->platform, &req->caller, &req->organization, &req->group, &wish,
+				       req->arena, &jwt, err))
+		return false;
+	view_database_token(&req->out, jwt);
+	return true;
+}
+
+bool api_rotate_group(struct api_request *req, struct error *err)
+{
+	if (!platform_rotate_group(req->platform, &req->caller, &req->organization, &req->group, err))
+		return false;
+	view_nothing(&req->out);
+	return true;
+}
+
 // -- migration to AWS: there is nothing to migrate to -------------------------------------------------
 
 bool api_get_group_migration(struct api_request *req, struct error *err)

@@ -35,9 +35,13 @@ struct presented {
 	struct access_cache_key key;
 };
 
+// What a credential allows, and whose it is: the database's or, by_group, its group's.
 struct verdict {
+	bool by_group;
 	bool read_only;
 	int64_t expires_ms;
+	uint8_t attach_count;
+	uint8_t attach[ACCESS_ATTACH_MAX][ACCESS_UUID_BYTES];
 };
 
 struct access *access_create(struct engine_database *store)
@@ -93,9 +97,16 @@ void access_forget_instances(struct access *access, const struct access_instance
 		access_cache_forget(access->cache, instances[i].database);
 }
 
+void access_group_rotated(struct access *access, const char *group, const uint8_t key[CRYPT_PUBLIC_BYTES],
+			  uint64_t epoch)
+{
+	directory_group_rotated(access->directory, group, key, epoch);
+	access_cache_forget_group(access->cache, group);
+}
+
 bool access_is_current(struct access *access, const struct access_grant *grant)
 {
-	return directory_is_current(access->directory, grant->database, grant->epoch);
+	return directory_is_current(access->directory, grant->database, grant->group, grant->epoch);
 }
 
 static bool no_such_label(struct error *err, const char *label)
@@ -163,37 +174,121 @@ static bool check_right(const struct json *claims, bool *out_read_only, struct e
 	return true;
 }
 
-// Not signed by the database's key: a token of another database is told like a label that does not exist,
-// everything else like the forgery it is.
-static bool refuse_signature(struct access *access, const struct presented *presented, const struct jwt *jwt,
-			     const char *id, struct error *err)
+// The text of a claim; NULL when there is none. False when it is of another kind.
+static bool read_text(const struct json *claims, const char *name, const char **out)
+{
+	const struct json *claim = json_read_get(claims, name);
+	*out = claim && json_read_kind(claim) == JSON_KIND_TEXT ? json_read_text(claim, NULL) : NULL;
+	return !claim || *out;
+}
+
+static bool is_signed_by_database(struct access *access, const struct jwt *jwt, const char *id)
 {
 	struct directory_entry other;
 	struct error ignored;
-	if (id && strlen(id) < sizeof(other.database) &&
-	    directory_find_database(access->directory, id, &other, &ignored) &&
-	    jwt_is_signed_by(jwt, other.public_key))
+	return id && strlen(id) < sizeof(other.database) &&
+	       directory_find_database(access->directory, id, &other, &ignored) &&
+	       jwt_is_signed_by(jwt, other.public_key);
+}
+
+static bool is_signed_by_group(struct access *access, const struct jwt *jwt, const char *gid)
+{
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	uint8_t key[CRYPT_PUBLIC_BYTES];
+	struct error ignored;
+	size_t size = 0;
+	if (!gid || strlen(gid) >= CRYPT_UUID_TEXT_BYTES ||
+	    !store_begin(access->store, STORE_READ, &txn, &ignored))
+		return false;
+	struct query *q = sql_query(txn, SQL_ACCESS_GROUP);
+	query_bind_text(q, ":uuid", gid);
+	bool exists = query_step(q);
+	if (exists) {
+		const void *seed = query_blob(q, 0, &size);
+		ASSERT(size == CRYPT_SEED_BYTES);
+		crypt_key_from_seed(seed, key);
+		query_run(q);
+	}
+	return store_commit(&txn, &ignored) && exists && jwt_is_signed_by(jwt, key);
+}
+
+// Not signed by the database's key nor its group's: a good token of another one is told like a label that does not
+// exist, everything else like the forgery it is.
+static bool refuse_signature(struct access *access, const struct presented *presented, const struct jwt *jwt,
+			     const char *id, const char *gid, struct error *err)
+{
+	if (is_signed_by_database(access, jwt, id) || is_signed_by_group(access, jwt, gid))
 		return no_such_label(err, presented->label);
 	return invalid_jwt(err);
+}
+
+static bool check_signature(struct access *access, const struct presented *presented,
+			    const struct directory_entry *entry, const struct jwt *jwt, bool *out_by_group,
+			    struct error *err)
+{
+	const char *id;
+	const char *gid;
+	if (!read_text(jwt->claims, "id", &id) || !read_text(jwt->claims, "gid", &gid))
+		return invalid_jwt(err);
+	bool ours = !gid || strcmp(gid, entry->group) == 0;
+	*out_by_group = gid && ours && entry->group[0] && jwt_is_signed_by(jwt, entry->group_key);
+	if (!*out_by_group && !jwt_is_signed_by(jwt, entry->public_key))
+		return refuse_signature(access, presented, jwt, id, gid, err);
+	if (!ours || (id && strcmp(id, entry->database) != 0))
+		return no_such_label(err, presented->label);
+	return true;
+}
+
+static int hex_value(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// 36 characters, lower-case.
+static bool read_uuid(const char *text, uint8_t out[ACCESS_UUID_BYTES])
+{
+	size_t size = 0;
+	for (const char *at = text; *at; at++) {
+		if (*at == '-')
+			continue;
+		int high = hex_value(at[0]);
+		int low = high < 0 ? -1 : hex_value(at[1]);
+		if (low < 0 || size == ACCESS_UUID_BYTES)
+			return false;
+		out[size++] = (uint8_t)(high << 4 | low);
+		at++;
+	}
+	return size == ACCESS_UUID_BYTES;
+}
+
+// "p":{"roa":{"ns":["…"]}}: databases that may be attached, read-only. Tokens come from here, so what does not fit is none.
+static bool check_attach(const struct json *claims, struct verdict *out, struct error *err)
+{
+	const struct json *permissions = json_read_get(claims, "p");
+	const struct json *attach = permissions ? json_read_get(permissions, "roa") : NULL;
+	const struct json *names = attach ? json_read_get(attach, "ns") : NULL;
+	size_t count = names ? json_read_size(names) : 0;
+	if (count > ACCESS_ATTACH_MAX)
+		return invalid_jwt(err);
+	for (size_t i = 0; i < count; i++) {
+		const char *uuid = json_read_text(json_read_at(names, i), NULL);
+		if (!uuid || !read_uuid(uuid, out->attach[i]))
+			return invalid_jwt(err);
+	}
+	out->attach_count = (uint8_t)count;
+	return true;
 }
 
 static bool check_claims(struct access *access, const struct presented *presented,
 			 const struct directory_entry *entry, const struct jwt *jwt, struct verdict *out,
 			 struct error *err)
 {
-	const struct json *claim = json_read_get(jwt->claims, "id");
-	const char *id =
-		claim && json_read_kind(claim) == JSON_KIND_TEXT ? json_read_text(claim, NULL) : NULL;
-	if (claim && !id)
-		return invalid_jwt(err);
-	if (!jwt_is_signed_by(jwt, entry->public_key))
-		return refuse_signature(access, presented, jwt, id, err);
-	if (id && strcmp(id, entry->database) != 0)
-		return no_such_label(err, presented->label);
+	if (!check_signature(access, presented, entry, jwt, &out->by_group, err))
+		return false;
 	if (json_read_get(jwt->claims, "aud"))
 		return invalid_jwt(err);
 	return check_dates(jwt->claims, &out->expires_ms, err) &&
-	       check_right(jwt->claims, &out->read_only, err);
+	       check_right(jwt->claims, &out->read_only, err) && check_attach(jwt->claims, out, err);
 }
 
 static bool check_jwt(struct access *access, const struct presented *presented,
@@ -326,7 +421,12 @@ static bool check_anew(struct access *access, const struct presented *presented,
 	if (!directory_find(access->directory, presented->label, &entry, err) ||
 	    !check_credential(access, presented, &entry, &verdict, err))
 		return false;
-	struct access_grant grant = {.read_only = verdict.read_only, .epoch = entry.epoch};
+	struct access_grant grant = {.read_only = verdict.read_only,
+				     .epoch = verdict.by_group ? entry.group_epoch : entry.epoch,
+				     .attach_count = verdict.attach_count};
+	if (verdict.by_group)
+		memcpy(grant.group, entry.group, sizeof(grant.group));
+	memcpy(grant.attach, verdict.attach, sizeof(grant.attach));
 	memcpy(grant.database, entry.database, sizeof(grant.database));
 	memcpy(grant.instance, entry.instance, sizeof(grant.instance));
 	grant.credential_id = credential_id_of(presented, entry.database);
@@ -391,4 +491,43 @@ bool access_check_token(struct access *access, const char *label, const char *jw
 		return refuse(access, presented.label, ERR_AUTH_HEADER_NOT_FOUND,
 			      "Expected authorization header but none given", err);
 	return check(access, &presented, out, err);
+}
+
+// -- attaching ----------------------------------------------------------------------------------------
+
+static bool grant_names(const struct access_grant *grant, const char *database)
+{
+	uint8_t uuid[ACCESS_UUID_BYTES];
+	for (size_t i = 0; i < grant->attach_count && read_uuid(database, uuid); i++) {
+		if (memcmp(grant->attach[i], uuid, sizeof(uuid)) == 0)
+			return true;
+	}
+	return false;
+}
+
+// Whether it exists is told to nobody who may not attach it.
+bool access_find_attachable(struct access *access, const struct access_grant *grant, const char *name,
+			    char out_database[CRYPT_UUID_TEXT_BYTES], struct error *err)
+{
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	char found[CRYPT_UUID_TEXT_BYTES] = "";
+	bool allowed = false;
+	if (grant->attach_count > 0) {
+		if (!store_begin(access->store, STORE_READ, &txn, err))
+			return false;
+		struct query *q = sql_query(txn, SQL_ACCESS_ATTACH);
+		query_bind_text(q, ":uuid", grant->database);
+		query_bind_text(q, ":name", name);
+		if (query_step(q)) {
+			snprintf(found, sizeof(found), "%s", query_text(q, 0));
+			allowed = query_integer(q, 1) != 0;
+			query_run(q);
+		}
+		if (!store_commit(&txn, err))
+			return false;
+	}
+	if (!allowed || !grant_names(grant, found))
+		return error_set(err, ERR_FORBIDDEN, "Namespace `%s` doesn't allow attach", name);
+	memcpy(out_database, found, sizeof(found));
+	return true;
 }

@@ -1,7 +1,7 @@
 /// access: who may open which database. The only part of the platform that the data plane sees.
 ///
 /// A host label ("my-db-my-org", "3287469dae4185-my-db-my-org") is looked up exactly, never split; the
-/// credential is a database token (Ed25519 JWT), or an instance's username and password (HTTP Basic).
+/// credential is a database's or its group's token (Ed25519 JWT), or an instance's username and password (HTTP Basic).
 /// Verified pairs are cached by hash until the token expires, the database's credentials are rotated, or the
 /// database is destroyed.
 ///
@@ -18,12 +18,17 @@
 
 struct access;
 
+enum { ACCESS_ATTACH_MAX = 16, ACCESS_UUID_BYTES = 16 };
+
 struct access_grant {
 	char database[CRYPT_UUID_TEXT_BYTES];
 	char instance[CRYPT_UUID_TEXT_BYTES]; // "" = nearest
+	char group[CRYPT_UUID_TEXT_BYTES];    // whose token it is; "" = the database's own credential
 	bool read_only;
+	uint8_t attach_count; // databases that may be attached, see access_find_attachable
+	uint8_t attach[ACCESS_ATTACH_MAX][ACCESS_UUID_BYTES];
 	uint64_t credential_id; // the same for the same credential and database; batons are bound to it
-	uint64_t epoch;         // moves with every rotation
+	uint64_t epoch;         // moves with every rotation, of the group for a group's token
 };
 
 /// True when the label names a database or an instance; for telling the data plane from the platform's
@@ -40,6 +45,13 @@ MUST_USE bool access_check(struct access *access, const char *label, const char 
 /// A JWT without scheme (WebSocket hello, issue-wide); NULL is "no credential".
 MUST_USE bool access_check_token(struct access *access, const char *label, const char *jwt,
 				 struct access_grant *out, struct error *err);
+
+/// The database that the holder of the grant means by `name` in ATTACH: it is of the same organization, its owner
+/// allows it, and the token names it. May read the platform's store.
+/// Fails: ERR_FORBIDDEN "Namespace `x` doesn't allow attach"
+MUST_USE bool access_find_attachable(struct access *access, const struct access_grant *grant,
+				     const char *name, char out_database[CRYPT_UUID_TEXT_BYTES],
+				     struct error *err);
 
 /// False once the grant's database is gone or its credentials were rotated.
 bool access_is_current(struct access *access, const struct access_grant *grant);

@@ -108,14 +108,26 @@ void access_cache_keep(struct access_cache *cache, const struct access_cache_key
 	pthread_rwlock_unlock(&shard->lock);
 }
 
-static size_t forget_locked(struct shard *shard, const char *database)
+static bool is_of_database(const struct access_grant *grant, const char *database)
+{
+	return strcmp(grant->database, database) == 0;
+}
+
+static bool is_of_group(const struct access_grant *grant, const char *group)
+{
+	return strcmp(grant->group, group) == 0;
+}
+
+typedef bool is_meant(const struct access_grant *grant, const char *uuid);
+
+static size_t forget_locked(struct shard *shard, is_meant *meant, const char *uuid)
 {
 	size_t left = 0;
 	struct place *places = shard->sets[0];
 	for (int i = 0; i < SET_COUNT * PLACE_COUNT; i++) {
 		if (places[i].expires_ms == 0)
 			continue;
-		if (strcmp(places[i].grant.database, database) == 0)
+		if (meant(&places[i].grant, uuid))
 			places[i] = (struct place){0};
 		else
 			left++;
@@ -123,15 +135,25 @@ static size_t forget_locked(struct shard *shard, const char *database)
 	return left;
 }
 
-void access_cache_forget(struct access_cache *cache, const char *database)
+static void forget(struct access_cache *cache, is_meant *meant, const char *uuid)
 {
 	for (int i = 0; i < SHARD_COUNT; i++) {
 		struct shard *shard = &cache->shards[i];
 		pthread_rwlock_wrlock(&shard->lock);
 		if (shard->kept_count > 0)
-			shard->kept_count = forget_locked(shard, database);
+			shard->kept_count = forget_locked(shard, meant, uuid);
 		pthread_rwlock_unlock(&shard->lock);
 	}
+}
+
+void access_cache_forget(struct access_cache *cache, const char *database)
+{
+	forget(cache, is_of_database, database);
+}
+
+void access_cache_forget_group(struct access_cache *cache, const char *group)
+{
+	forget(cache, is_of_group, group);
 }
 
 void access_cache_clear(struct access_cache *cache)

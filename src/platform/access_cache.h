@@ -30,6 +30,8 @@ void access_cache_keep(struct access_cache *cache, const struct access_cache_key
 
 /// Drops all grants of a database. To be called after the directory forgot.
 void access_cache_forget(struct access_cache *cache, const char *database);
+/// Drops all grants that a group's tokens gave.
+void access_cache_forget_group(struct access_cache *cache, const char *group);
 void access_cache_clear(struct access_cache *cache);
 
 #endif

@@ -109,6 +109,18 @@ void directory_destroy(struct directory *directory)
 
 // -- loading ------------------------------------------------------------------------------------------
 
+static void read_group(struct query *q, struct directory_entry *entry)
+{
+	size_t size = 0;
+	if (query_is_null(q, 5))
+		return;
+	snprintf(entry->group, sizeof(entry->group), "%s", query_text(q, 5));
+	const void *seed = query_blob(q, 6, &size);
+	ASSERT(size == CRYPT_SEED_BYTES);
+	crypt_key_from_seed(seed, entry->group_key);
+	entry->group_epoch = (uint64_t)query_integer(q, 7);
+}
+
 static bool load(struct directory *directory, enum sql_id statement, const char *parameter, const char *key,
 		 bool *out_exists, struct directory_entry *out, struct error *err)
 {
@@ -128,6 +140,7 @@ static bool load(struct directory *directory, enum sql_id statement, const char 
 		crypt_key_from_seed(seed, entry.public_key);
 		entry.epoch = (uint64_t)query_integer(q, 3);
 		snprintf(entry.instance, sizeof(entry.instance), "%s", query_text(q, 4));
+		read_group(q, &entry);
 		query_run(q);
 	}
 	if (!store_commit(&txn, err))
@@ -243,12 +256,15 @@ bool directory_find_database(struct directory *directory, const char *uuid, stru
 	return realm || load_and_keep(directory, SQL_ACCESS_BY_UUID, ":uuid", uuid, out, err);
 }
 
-bool directory_is_current(struct directory *directory, const char *database, uint64_t epoch)
+bool directory_is_current(struct directory *directory, const char *database, const char *group,
+			  uint64_t epoch)
 {
 	// Whoever holds an epoch has asked for the database before: if it is no longer here, it was forgotten.
 	pthread_rwlock_rdlock(&directory->lock);
 	const struct realm *realm = *realm_place(directory, database);
-	bool current = realm && realm->entry.epoch == epoch;
+	bool current = realm &&
+		       (group[0] ? strcmp(realm->entry.group, group) == 0 && realm->entry.group_epoch == epoch
+				 : realm->entry.epoch == epoch);
 	pthread_rwlock_unlock(&directory->lock);
 	return current;
 }
@@ -263,6 +279,23 @@ uint64_t directory_changes(const struct directory *directory)
 void directory_label_added(struct directory *directory)
 {
 	atomic_fetch_add(&directory->additions, 1);
+}
+
+void directory_group_rotated(struct directory *directory, const char *group,
+			     const uint8_t key[CRYPT_PUBLIC_BYTES], uint64_t epoch)
+{
+	pthread_rwlock_wrlock(&directory->lock);
+	atomic_fetch_add(&directory->changes, 1);
+	for (size_t i = 0; i < BUCKET_COUNT; i++) {
+		for (struct realm *realm = directory->realms[i]; realm; realm = realm->next) {
+			// Of two rotations the later one stays, whoever comes here first.
+			if (strcmp(realm->entry.group, group) != 0 || realm->entry.group_epoch >= epoch)
+				continue;
+			memcpy(realm->entry.group_key, key, CRYPT_PUBLIC_BYTES);
+			realm->entry.group_epoch = epoch;
+		}
+	}
+	pthread_rwlock_unlock(&directory->lock);
 }
 
 void directory_forget_database(struct directory *directory, const char *database)

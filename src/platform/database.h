@@ -127,17 +127,21 @@ MUST_USE bool platform_wake_database(struct platform *platform, const struct cal
 /// Fails: ERR_ALREADY_EXISTS "database X is not waiting for an upload", ERR_DATABASE_NOT_FOUND
 MUST_USE bool platform_activate_draft(struct platform *platform, const char *uuid, struct error *err);
 
-/// A database token.
-/// expiration     "never" (also "none", "default", NULL, ""), or a duration like "2w1d30m"
-/// authorization  "full-access" (also NULL, "") or "read-only"
+/// A token for the data plane.
+struct database_token_wish {
+	const char *expiration;    // "never" (also "none", "default", NULL, ""), or a duration like "2w1d30m"
+	const char *authorization; // "full-access" (also NULL, "") or "read-only"
+	const char *const *attach; // names or UUIDs of databases that may be attached
+	size_t attach_count;
+};
 /// Fails: ERR_INVALID_EXPIRATION "Invalid expiration format", ERR_INVALID_FIELD
 MUST_USE bool platform_mint_database_token(struct platform *platform, const struct caller *caller,
 					   const struct organization *organization,
-					   const struct database *database, const char *expiration,
-					   const char *authorization, struct arena *arena,
+					   const struct database *database,
+					   const struct database_token_wish *wish, struct arena *arena,
 					   const char **out_jwt, struct error *err);
 
-/// Every token of the database and every instance's password stop working before this returns.
+/// Every token of the database (not those of its group) and every instance's password stop working before this returns.
 MUST_USE bool platform_rotate_database(struct platform *platform, const struct caller *caller,
 				       const struct organization *organization,
 				       const struct database *database, struct error *err);

@@ -200,6 +200,64 @@ test('instances in groups', async (t) => {
 	});
 });
 
+test('tokens of a group', async (t) => {
+	await make_group('keyed');
+	await make_group('other');
+	const first = await make_database('first-keyed', 'keyed');
+	const second = await make_database('second-keyed', 'keyed');
+	const foreign = await make_database('foreign', 'other');
+	const mint = async (group, query = '', body = undefined) => answered(await api('POST', `/groups/${group}/auth/tokens${query}`, body)).jwt;
+	const status = async (db, token) => (await server.sql(db.label, 'SELECT 1', { token })).status;
+
+	await t.test('open every database of it and no other', async () => {
+		const token = await mint('keyed');
+		const claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+		assert.deepEqual([claims.a, claims.gid, claims.id], ['rw', answered(await api('GET', '/groups/keyed')).group.uuid, undefined]);
+		await server.rows(first.label, 'CREATE TABLE t (x)', { token });
+		assert.equal(await status(second, token), 200);
+		assert.equal(await status(foreign, token), 404);
+		const late = await make_database('late-keyed', 'keyed');
+		assert.equal(await status(late, token), 200);
+		answered(await api('DELETE', '/databases/late-keyed'));
+	});
+	await t.test('read-only, and for a time', async () => {
+		const token = await mint('keyed', '?authorization=read-only&expiration=1d');
+		await assert.rejects(server.rows(first.label, 'INSERT INTO t VALUES (1)', { token }));
+		assert.equal(await status(first, token), 200);
+		refused(await api('POST', '/groups/keyed/auth/tokens?expiration=soon'), 400, 'Invalid expiration format', 'invalid_expiration');
+		refused(await api('POST', '/groups/keyed/auth/tokens?authorization=all'), 400, undefined, 'invalid_field');
+	});
+	await t.test('what may be attached is checked and written down', async () => {
+		const token = await mint('keyed', '', { permissions: { read_attach: { databases: ['second-keyed', foreign.DbId] } } });
+		const claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+		assert.deepEqual(claims.p, { roa: { ns: [second.DbId, foreign.DbId] } });
+		assert.equal(await status(first, token), 200);
+		refused(await api('POST', '/groups/keyed/auth/tokens', { permissions: { read_attach: { databases: ['nowhere'] } } }), 400, /nowhere/, 'invalid_field');
+	});
+	await t.test('end with a rotation of the group, alone', async () => {
+		const [token, others] = [await mint('keyed'), await mint('other')];
+		for (const db of [first, second]) assert.equal(await status(db, token), 200);
+		assert.deepEqual(answered(await api('POST', '/groups/keyed/auth/rotate')), {});
+		for (const db of [first, second]) assert.equal(await status(db, token), 401);
+		assert.equal(await status(foreign, others), 200);
+		assert.equal(await status(first), 200, "the database's own token");
+		assert.equal(await status(first, await mint('keyed')), 200);
+	});
+	await t.test("outlive a rotation of a database, whose own tokens end", async () => {
+		const token = await mint('keyed');
+		assert.equal(await status(first), 200);
+		answered(await api('POST', '/databases/first-keyed/auth/rotate'));
+		assert.equal(await status(first), 401);
+		assert.equal(await status(first, token), 200);
+		assert.equal(await status(second), 200);
+	});
+	await t.test('outlive a restart', async () => {
+		const token = await mint('keyed');
+		await server.restart();
+		assert.equal(await status(second, token), 200);
+	});
+});
+
 test('a start finishes what a kill left', async () => {
 	const crashed = await startServer();
 	try {

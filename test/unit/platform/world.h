@@ -161,9 +161,9 @@ static inline const char *world_bearer(struct world *world, const struct databas
 				       const char *expiration, const char *authorization)
 {
 	const char *jwt;
+	struct database_token_wish wish = {.expiration = expiration, .authorization = authorization};
 	world_must(world, platform_mint_database_token(world->platform, &world->caller, &world->organization,
-						       database, expiration, authorization, &world->arena,
-						       &jwt, &world->err));
+						       database, &wish, &world->arena, &jwt, &world->err));
 	return arena_printf(&world->arena, "Bearer %s", jwt);
 }
 
