@@ -25,6 +25,7 @@ struct http {
 	void (*tick)(void *context);
 	void *tick_context;
 	int interrupt_fd; // -1 until interrupts are caught
+	bool ignores_interrupts;
 	char failure[CURL_ERROR_SIZE];
 };
 
@@ -111,7 +112,12 @@ static bool take_interrupt(struct http *http)
 	while (http->interrupt_fd >= 0 &&
 	       read(http->interrupt_fd, &signal, sizeof(signal)) == (ssize_t)sizeof(signal))
 		came = true;
-	return came;
+	return came && !http->ignores_interrupts;
+}
+
+void http_ignore_interrupts(struct http *http, bool ignore)
+{
+	http->ignores_interrupts = ignore;
 }
 
 void http_forget_interrupts(struct http *http)

@@ -67,6 +67,8 @@ void http_on_tick(struct http *http, void (*tick)(void *context), void *context)
 void http_catch_interrupts(struct http *http);
 /// The same for what else asks a program to end: SIGTERM, and SIGHUP of a terminal that goes away.
 void http_catch_endings(struct http *http);
+/// While nothing may end what runs: what takes back an earlier request.
+void http_ignore_interrupts(struct http *http, bool ignore);
 /// Forgets a Ctrl-C that came while no request ran.
 void http_forget_interrupts(struct http *http);
 

@@ -46,7 +46,7 @@ static bool get_token(struct call *call, const char **out, struct error *err)
 	OWNED(json_root) struct json *root = NULL;
 	if (!client_post_public(&call->client, "/v1/auth/login", buffer_text(&body), &root, err))
 		return false;
-	*out = arena_text(call->arena, json_text_at(root, "token"));
+	*out = arena_text(call->arena, json_text_at(root, "jwt"));
 	return true;
 }
 

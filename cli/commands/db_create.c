@@ -17,6 +17,7 @@ enum {
 	NAME_TRIES = 5,
 	KEY_BYTES = 16,
 	CREATE_MS = 60 * 60 * 1000, // a copy or a dump may be large
+	UNDO_MS = 30 * 1000,
 };
 
 struct wish {
@@ -148,10 +149,12 @@ static bool send_create(struct call *call, const char *body, const char *key, co
 static void take_back(struct call *call, const char *name, const char *id, struct error *why)
 {
 	struct error failure = {0};
-	const char *path = NULL;
 	OWNED(json_root) struct json *root = NULL;
-	bool ok = client_org_path(&call->client, &path, &failure, "databases", id, NULL) &&
-		  client_call(&call->client, "DELETE", path, NULL, &root, &failure);
+	struct http_request request = {.method = "DELETE", .timeout_ms = UNDO_MS};
+	http_ignore_interrupts(call->http, true);
+	bool ok = client_org_path(&call->client, &request.url, &failure, "databases", id, NULL) &&
+		  client_send(&call->client, &request, &root, &failure);
+	http_ignore_interrupts(call->http, false);
 	if (ok || call->client.status == 404)
 		error_detail(why, "the database %s was taken back: nothing is left of it", name);
 	else
