@@ -30,6 +30,7 @@ const char *hint_of(const char *server_code)
 		 "\"atoll db destroy NAME\" destroys the database with all its instances"},
 		{"invalid_expiration", "durations look like 7d, 2w1d, 90m or never"},
 		{"invalid_name", "names are made of a-z, 0-9 and hyphens, not at the ends, at most 64"},
+		{"route_not_found", "the server does not know this: it may be older than this program"},
 		{"rate_limited", "try again in a little while"},
 		{"unavailable", "try again in a little while"},
 	};

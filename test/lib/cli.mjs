@@ -33,18 +33,25 @@ export function environment(extra) {
 	return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-/// Runs atoll to its end: {code, stdout, stderr}. Whatever a sanitizer says is a failure.
-export async function atoll(args, { env = {}, input = '', cwd = home } = {}) {
+/// Starts atoll: {child, end}; `end` is a promise of {code, stdout, stderr}. Whatever a sanitizer says is a failure.
+export function start_atoll(args, { env = {}, input = '', cwd = home } = {}) {
 	const child = spawn(binary, args, { cwd, env: environment(env), stdio: 'pipe' });
 	const out = { stdout: '', stderr: '' };
 	for (const name of ['stdout', 'stderr']) child[name].setEncoding('utf8').on('data', (text) => (out[name] += text));
 	child.stdin.on('error', () => {}); // it may end before it has read everything
 	child.stdin.end(input);
 	const timer = setTimeout(() => child.kill('SIGKILL'), RUN_MS);
-	const [code, signal] = await once(child, 'close');
-	clearTimeout(timer);
-	assert.doesNotMatch(out.stderr, /Sanitizer|runtime error|assertion failed/);
-	return { code: code ?? signal, ...out };
+	const end = once(child, 'close').then(([code, signal]) => {
+		clearTimeout(timer);
+		assert.doesNotMatch(out.stderr, /Sanitizer|runtime error|assertion failed/);
+		return { code: code ?? signal, ...out };
+	});
+	return { child, end };
+}
+
+/// Runs it to its end.
+export function atoll(args, options) {
+	return start_atoll(args, options).end;
 }
 
 /// atoll on a terminal, with keys typed when the screen shows what `steps` wait for: [[pattern, keys], …].
