@@ -70,6 +70,6 @@ bool command_completion_candidates(struct call *call, struct error *err)
 	for (size_t i = 0; i < count; i++)
 		words[i] = call_argument(call, i);
 	completion_candidates(words, count, names_of_server, call, &lines);
-	fwrite(lines.data, 1, lines.size, stdout);
+	fputs(buffer_text(&lines), stdout);
 	return true;
 }
