@@ -195,6 +195,8 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.closest = settings->closest_region,
 		.implicit_group = settings->implicit_group,
 		.domain_in_dns = is_dns_domain(settings->domain),
+		.workers = atolld->workers,
+		.usage_interval_ms = settings->usage_interval,
 	};
 	return platform_open(&platform, &atolld->platform, err);
 }
@@ -277,6 +279,7 @@ static void stop(struct atolld *atolld)
 	net_server_stop(atolld->server);
 	hrana_close(atolld->hrana);
 	api_close(atolld->api);
+	platform_finish(atolld->platform);
 	// The fleet's last events still go to the platform.
 	if (atolld->fleet)
 		fleet_close(atolld->fleet);

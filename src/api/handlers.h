@@ -34,4 +34,8 @@ api_handler api_list_databases, api_create_database, api_get_database, api_destr
 api_handler api_list_instances, api_create_instance, api_get_instance, api_destroy_instance,
 	api_wait_instance;
 
+// usage.c
+api_handler api_get_database_usage, api_get_instance_usage, api_get_organization_usage,
+	api_get_database_stats, api_list_top_queries;
+
 #endif

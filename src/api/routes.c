@@ -67,6 +67,12 @@ static const struct api_row rows[] = {
 	{"GET",    DB "/instances/{instance}",             api_get_instance,               WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Retrieve an instance", NULL, "InstanceAnswer"},
 	{"DELETE", DB "/instances/{instance}",             api_destroy_instance,           WHO_MEMBER,  SCOPE_DB_CONFIGURE,    BODY_NONE,     USER_TWIN | V3_TWIN | PART_GOES, "Destroy a replica", NULL, "InstanceDestroyed"},
 	{"GET",    DB "/instances/{instance}/wait",        api_wait_instance,              WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Wait until an instance can take a query", NULL, "NoBody"},
+
+	{"GET",    DB "/usage",                            api_get_database_usage,         WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Tell what a database used", NULL, "DatabaseUsageAnswer"},
+	{"GET",    DB "/stats",                            api_get_database_stats,         WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Tell a database's costliest queries", NULL, "DatabaseStats"},
+	{"GET",    DB "/usage/queries",                    api_list_top_queries,           WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "List a database's costliest queries", NULL, "QueryUsageList"},
+	{"GET",    DB "/instances/{instance}/usage",       api_get_instance_usage,         WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Tell what an instance used", NULL, "InstanceUsageAnswer"},
+	{"GET",    ORG "/usage",                           api_get_organization_usage,     WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Tell what an organization used", NULL, "OrganizationUsageAnswer"},
 };
 // clang-format on
 

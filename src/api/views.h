@@ -8,6 +8,7 @@
 #include "platform/instance.h"
 #include "platform/location.h"
 #include "platform/token.h"
+#include "platform/usage.h"
 
 /// {}: done, and there is nothing to tell.
 void view_nothing(struct json_writer *w);
@@ -51,6 +52,15 @@ void view_database_token(struct json_writer *w, const char *jwt);
 void view_instance(struct json_writer *w, const struct instance *instance);
 void view_instances(struct json_writer *w, const struct instance *instances, size_t count);
 void view_instance_created(struct json_writer *w, const struct instance_created *created);
+
+// views_usage.c
+void view_database_usage(struct json_writer *w, const struct database_usage *usage);
+void view_instance_usage(struct json_writer *w, const struct instance *instance,
+			 const struct usage_figures *used);
+void view_organization_usage(struct json_writer *w, const struct organization *organization,
+			     const struct organization_usage *usage);
+void view_database_stats(struct json_writer *w, const struct query_usage *queries, size_t count);
+void view_top_queries(struct json_writer *w, const struct query_usage *queries, size_t count);
 
 void view_latest_release(struct json_writer *w);
 

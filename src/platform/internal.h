@@ -23,6 +23,7 @@ enum {
 };
 
 struct lost_event;
+struct usage_meter;
 struct platform {
 	struct engine_database *store;
 	struct fleet *fleet;
@@ -46,6 +47,8 @@ struct platform {
 	uint64_t instance_changes;      // guarded by instances_mutex; moves whenever a state was committed
 	int waiter_count;               // guarded by instances_mutex
 	struct lost_event *lost_events; // guarded by instances_mutex; fleet_events.c
+
+	struct usage_meter *usage_meter; // NULL once finished
 };
 
 // -- location.c

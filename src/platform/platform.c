@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "platform/internal.h"
+#include "platform/usage_meter.h"
 
 bool platform_open(const struct platform_options *options, struct platform **out, struct error *err)
 {
@@ -34,14 +35,24 @@ bool platform_open(const struct platform_options *options, struct platform **out
 		platform_close(platform);
 		return false;
 	}
+	platform->usage_meter = usage_meter_start(platform, options->workers, options->usage_interval_ms);
 	*out = platform;
 	return true;
+}
+
+void platform_finish(struct platform *platform)
+{
+	if (!platform)
+		return;
+	usage_meter_store(platform->usage_meter, NULL);
+	usage_meter_stop(TAKE(platform->usage_meter));
 }
 
 void platform_close(struct platform *platform)
 {
 	if (!platform)
 		return;
+	usage_meter_stop(platform->usage_meter);
 	fleet_events_forget(platform);
 	access_destroy(platform->access);
 	pthread_mutex_destroy(&platform->instances_mutex);

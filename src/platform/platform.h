@@ -5,9 +5,10 @@
 /// plane.
 ///
 /// Results live in the arena that the caller gives. Lists are arrays with a count and may be empty, then
-/// NULL. Errors carry the code and the text of spec/platform-api.md. Life:    fleet_open → platform_open → …
-/// → fleet_close → platform_close: the fleet's last events still come
-///          while it closes, so the platform goes after it.
+/// NULL. Errors carry the code and the text of spec/platform-api.md.
+///
+/// Life:    fleet_open → platform_open → … → platform_finish → fleet_close → platform_close: the fleet's last
+///          events still come while it closes, so the platform goes after it.
 /// Threads: any. Functions that change something block until it is durable; call them from workers.
 #ifndef ATOLL_PLATFORM_PLATFORM_H
 #define ATOLL_PLATFORM_PLATFORM_H
@@ -31,6 +32,8 @@ struct platform_options {
 	const char *closest;   // code answered as the closest location; NULL or "" = the first one served
 	const char *implicit_group; // of databases that name none; NULL, "" or "none": they stand alone
 	bool domain_in_dns;         // refuse names whose host label would not fit into DNS (63 characters)
+	struct workers *workers;    // for what the platform does by the clock; NULL: nothing
+	int64_t usage_interval_ms;  // between two times that usage is stored
 };
 
 /// Opens the store, brings its schema up to date, connects itself to the fleet (describe, instance_event) and
@@ -38,6 +41,9 @@ struct platform_options {
 /// Fails: ERR_STALE  the store was written by a newer version
 ///        ERR_USAGE  a location of the options is unknown
 MUST_USE bool platform_open(const struct platform_options *options, struct platform **out, struct error *err);
+/// Stores what was counted last, and ends what the platform does by the clock. No request may be under way. NULL is
+/// fine.
+void platform_finish(struct platform *platform);
 void platform_close(struct platform *platform); // NULL is fine
 
 /// Valid as long as the platform.

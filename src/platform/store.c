@@ -23,7 +23,10 @@ static const char *const foundations[] = {
 static const char *const organizations[] = {
 #include "0002-organizations.sql.inc"
 };
-static const char *const *const migrations[] = {foundations, organizations};
+static const char *const usage[] = {
+#include "0003-usage.sql.inc"
+};
+static const char *const *const migrations[] = {foundations, organizations, usage};
 
 const char *sql_text(enum sql_id id)
 {
