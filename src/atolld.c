@@ -192,6 +192,7 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.fleet = atolld->fleet,
 		.domain = domain,
 		.locations = settings->locations,
+		.location_define = settings->location_define,
 		.closest = settings->closest_region,
 		.implicit_group = settings->implicit_group,
 		.domain_in_dns = is_dns_domain(settings->domain),

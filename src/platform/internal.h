@@ -15,13 +15,6 @@
 #include "platform/names.h"
 #include "platform/store.h"
 
-enum {
-	LOCATION_COUNT = 0
-#define LOCATION(code, description, latitude, longitude) +1
-#include "platform/location.def"
-#undef LOCATION
-};
-
 struct lost_event;
 struct usage_meter;
 struct platform {
@@ -31,7 +24,8 @@ struct platform {
 	char *domain;
 	bool domain_in_dns;
 
-	const struct location *locations[LOCATION_COUNT]; // served, by code
+	struct arena places;               // of location.c
+	const struct location **locations; // served, by code
 	size_t location_count;
 	const struct location *closest;
 
@@ -52,8 +46,10 @@ struct platform {
 };
 
 // -- location.c
-MUST_USE bool locations_open(struct platform *platform, const char *codes, const char *closest,
-			     struct error *err);
+/// defined: "hel=Helsinki, Finland@60.32,24.95; dc1=Our cellar", or NULL. The rest as in platform_options.
+MUST_USE bool locations_open(struct platform *platform, const char *codes, const char *defined,
+			     const char *closest, struct error *err);
+void locations_close(struct platform *platform);
 
 // -- token.c
 /// Stores a token under `name` and writes it. The name is known to be free.

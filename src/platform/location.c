@@ -1,12 +1,15 @@
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "platform/internal.h"
 
-static const struct place {
-	struct location location; // first: a location served is a place
-	double latitude, longitude;
-} places[] = {
+struct place {
+	struct location location;   // first: a location is a place
+	double latitude, longitude; // NAN: nowhere in particular, near to none
+};
+
+static const struct place built_in[] = {
 #define LOCATION(code, description, latitude, longitude) {{code, description}, latitude, longitude},
 #include "platform/location.def"
 #undef LOCATION
@@ -17,49 +20,193 @@ static const struct place *place_of(const struct location *location)
 	return (const struct place *)(const void *)location;
 }
 
-static const struct location *find_built_in(const char *code, size_t size)
+static struct place *find_place(const struct buffer *places, const char *code)
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
-		if (strlen(places[i].location.code) == size &&
-		    memcmp(places[i].location.code, code, size) == 0)
-			return &places[i].location;
+	struct place *all = (void *)places->data;
+	for (size_t i = 0; i < places->size / sizeof(*all); i++) {
+		if (strcmp(all[i].location.code, code) == 0)
+			return &all[i];
 	}
 	return NULL;
 }
 
-// Takes one code of the list; blanks around it are fine.
-static bool take_code(const char **at, const struct location **out, struct error *err)
+// -- those that the operator defines --------------------------------------------------------------------
+
+// Copies what stands between two places of a text, without the blanks around it.
+static char *trimmed(struct arena *arena, const char *from, const char *to)
 {
-	*at += strspn(*at, " \t");
-	size_t size = strcspn(*at, ", \t");
-	const struct location *location = find_built_in(*at, size);
-	if (!location)
-		return error_set(err, ERR_USAGE, "locations: there is no location \"%.*s\"", (int)size, *at);
-	*at += size;
-	*at += strspn(*at, " \t");
-	if (**at == ',')
-		++*at;
-	*out = location;
+	while (from < to && (*from == ' ' || *from == '\t'))
+		from++;
+	while (to > from && (to[-1] == ' ' || to[-1] == '\t'))
+		to--;
+	return arena_copy(arena, from, (size_t)(to - from));
+}
+
+static bool read_degrees(const char *code, const char *what, const char *text, double limit, double *out,
+			 struct error *err)
+{
+	char *end;
+	double value = strtod(text, &end);
+	if (end == text || *end || !(fabs(value) <= limit))
+		return error_set(err, ERR_USAGE,
+				 "location-define: location %s: %s \"%s\" is not a number from -%g to %g",
+				 code, what, text, limit, limit);
+	*out = value;
 	return true;
 }
 
-bool locations_open(struct platform *platform, const char *codes, const char *closest, struct error *err)
+static bool read_coordinates(const char *code, const char *text, struct arena *arena, struct place *place,
+			     struct error *err)
 {
-	bool listed[ARRAY_LENGTH(places)] = {false};
-	bool all = !codes || !*codes;
-	const struct location *first = NULL;
-	for (const char *at = all ? "" : codes; *at;) {
-		const struct location *location = NULL;
-		if (!take_code(&at, &location, err))
+	const char *comma = strchr(text, ',');
+	if (!comma)
+		return error_set(err, ERR_USAGE,
+				 "location-define: location %s: expected LATITUDE,LONGITUDE behind the @",
+				 code);
+	return read_degrees(code, "latitude", trimmed(arena, text, comma), 90, &place->latitude, err) &&
+	       read_degrees(code, "longitude", trimmed(arena, comma + 1, comma + strlen(comma)), 180,
+			    &place->longitude, err);
+}
+
+static bool check_name(const char *code, const char *name, struct error *err)
+{
+	if (!*name)
+		return error_set(err, ERR_USAGE, "location-define: location %s has no name", code);
+	if (strlen(name) > LOCATION_NAME_BYTES_MAX)
+		return error_set(err, ERR_USAGE,
+				 "location-define: the name of location %s is longer than %d bytes", code,
+				 LOCATION_NAME_BYTES_MAX);
+	for (; *name; name++) {
+		if ((unsigned char)*name < ' ' || *name == 0x7f)
+			return error_set(err, ERR_USAGE,
+					 "location-define: the name of location %s holds a control character",
+					 code);
+	}
+	return true;
+}
+
+// "hel=Helsinki, Finland@60.32,24.95"; a name may hold @ and =.
+static bool read_definition(const char *text, struct arena *arena, struct place *place, struct error *err)
+{
+	const char *equals = strchr(text, '=');
+	if (!equals)
+		return error_set(
+			err, ERR_USAGE,
+			"location-define: \"%s\": expected CODE=NAME or CODE=NAME@LATITUDE,LONGITUDE", text);
+	const char *at = strrchr(equals, '@');
+	const char *code = trimmed(arena, text, equals);
+	const char *name = trimmed(arena, equals + 1, at ? at : equals + strlen(equals));
+	if (!name_is_plain(code) || strlen(code) >= LOCATION_TEXT_BYTES)
+		return error_set(
+			err, ERR_USAGE,
+			"location-define: \"%s\" is no location code: use 1 to %d of a-z, 0-9 and \"-\","
+			" with \"-\" neither first nor last",
+			code, LOCATION_TEXT_BYTES - 1);
+	*place = (struct place){{code, name}, NAN, NAN};
+	return check_name(code, name, err) && (!at || read_coordinates(code, at + 1, arena, place, err));
+}
+
+// A built-in location of the same code gives way.
+static bool add_definition(const char *text, struct arena *arena, struct buffer *defined,
+			   struct buffer *places, struct error *err)
+{
+	struct place place;
+	if (!*text)
+		return true;
+	if (!read_definition(text, arena, &place, err))
+		return false;
+	if (find_place(defined, place.location.code))
+		return error_set(err, ERR_USAGE, "location-define: location %s is defined twice",
+				 place.location.code);
+	if (defined->size / sizeof(place) == LOCATIONS_DEFINED_MAX)
+		return error_set(err, ERR_USAGE, "location-define: more than %d locations",
+				 LOCATIONS_DEFINED_MAX);
+	struct place *known = find_place(places, place.location.code);
+	if (known)
+		*known = place;
+	else
+		buffer_append(places, &place, sizeof(place));
+	buffer_append(defined, &place, sizeof(place));
+	return true;
+}
+
+static bool add_definitions(const char *text, struct arena *arena, struct buffer *places, struct error *err)
+{
+	OWNED(buffer) struct buffer defined = {0};
+	while (*text) {
+		size_t size = strcspn(text, ";");
+		if (!add_definition(trimmed(arena, text, text + size), arena, &defined, places, err))
 			return false;
-		listed[place_of(location) - places] = true;
-		first = first ? first : location;
+		text += size + (text[size] == ';');
 	}
-	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
-		if (all || listed[i])
-			platform->locations[platform->location_count++] = &places[i].location;
+	return true;
+}
+
+// -- those that are served ------------------------------------------------------------------------------
+
+static int by_code(const void *a, const void *b)
+{
+	const struct place *left = a;
+	const struct place *right = b;
+	return strcmp(left->location.code, right->location.code);
+}
+
+static void serve(struct platform *platform, const struct location *location)
+{
+	for (size_t i = 0; i < platform->location_count; i++) {
+		if (platform->locations[i] == location)
+			return;
 	}
-	platform->closest = first ? first : platform->locations[0];
+	platform->locations[platform->location_count++] = location;
+}
+
+// The codes of the list, in its order: the first one is closest to whoever knows no better.
+static bool serve_listed(struct platform *platform, const char *codes, const struct buffer *places,
+			 struct error *err)
+{
+	while (*codes) {
+		size_t size = strcspn(codes, ",");
+		const char *code = trimmed(&platform->places, codes, codes + size);
+		const struct place *place = find_place(places, code);
+		if (!place)
+			return error_set(err, ERR_USAGE, "locations: there is no location \"%s\"", code);
+		serve(platform, &place->location);
+		codes += size + (codes[size] == ',');
+	}
+	return true;
+}
+
+static int location_by_code(const void *a, const void *b)
+{
+	const struct location *const *left = a;
+	const struct location *const *right = b;
+	return strcmp((*left)->code, (*right)->code);
+}
+
+bool locations_open(struct platform *platform, const char *codes, const char *defined, const char *closest,
+		    struct error *err)
+{
+	OWNED(buffer) struct buffer gathered = {0};
+	buffer_append(&gathered, built_in, sizeof(built_in));
+	if (!add_definitions(defined ? defined : "", &platform->places, &gathered, err))
+		return false;
+	// From here on they stay where they are.
+	struct buffer places = {.data = arena_copy(&platform->places, gathered.data, gathered.size),
+				.size = gathered.size};
+	size_t count = places.size / sizeof(struct place);
+	struct place *all = (void *)places.data;
+	qsort(all, count, sizeof(*all), by_code);
+	platform->locations = arena_alloc(&platform->places, count * sizeof(const struct location *));
+	if (codes && *codes) {
+		if (!serve_listed(platform, codes, &places, err))
+			return false;
+	} else {
+		for (size_t i = 0; i < count; i++)
+			serve(platform, &all[i].location);
+	}
+	platform->closest = platform->locations[0];
+	qsort(platform->locations, platform->location_count, sizeof(const struct location *),
+	      location_by_code);
 	if (closest && *closest) {
 		platform->closest = platform_find_location(platform, closest);
 		if (!platform->closest)
@@ -67,6 +214,11 @@ bool locations_open(struct platform *platform, const char *codes, const char *cl
 					 closest);
 	}
 	return true;
+}
+
+void locations_close(struct platform *platform)
+{
+	arena_cleanup(&platform->places);
 }
 
 const struct location *const *platform_locations(struct platform *platform, size_t *out_count)

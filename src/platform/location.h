@@ -1,8 +1,11 @@
-/// location: places with a code, from a built-in table; the options name those that are served.
+/// location: places with a code, from a built-in table and from the operator's own definitions; the options name those
+/// that are served.
 #ifndef ATOLL_PLATFORM_LOCATION_H
 #define ATOLL_PLATFORM_LOCATION_H
 
 #include "platform/platform.h"
+
+enum { LOCATIONS_DEFINED_MAX = 256, LOCATION_NAME_BYTES_MAX = 100 };
 
 struct location {
 	const char *code;

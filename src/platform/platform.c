@@ -23,7 +23,7 @@ bool platform_open(const struct platform_options *options, struct platform **out
 	pthread_mutex_init(&platform->rules_mutex, NULL);
 	pthread_mutex_init(&platform->instances_mutex, NULL);
 	clock_cond_init(&platform->instances_changed);
-	if (!locations_open(platform, options->locations, options->closest, err) ||
+	if (!locations_open(platform, options->locations, options->location_define, options->closest, err) ||
 	    !fleet_open_platform(platform->fleet, &platform->store, err) ||
 	    !store_migrate(platform->store, err) || !token_seed_open(platform, err)) {
 		platform_close(platform);
@@ -60,6 +60,7 @@ void platform_close(struct platform *platform)
 	pthread_cond_destroy(&platform->instances_changed);
 	explicit_bzero(platform->token_seed, sizeof(platform->token_seed));
 	free(platform->implicit_group);
+	locations_close(platform);
 	free(platform->domain);
 	free(platform);
 }
