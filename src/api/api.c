@@ -43,6 +43,7 @@ bool api_open(const struct api_options *options, struct api **out, struct error 
 		for (size_t j = 0; j < path_count; j++)
 			route_add(api, &rows[i], paths[j]);
 	}
+	documents_make(&api->documents);
 	*out = api;
 	return true;
 }
@@ -90,6 +91,7 @@ void api_close(struct api *api)
 	if (!api)
 		return;
 	replay_destroy(api->replay);
+	documents_cleanup(&api->documents);
 	arena_cleanup(&api->arena);
 	free(api);
 }

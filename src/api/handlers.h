@@ -34,6 +34,9 @@ api_handler api_list_databases, api_create_database, api_get_database, api_destr
 api_handler api_list_instances, api_create_instance, api_get_instance, api_destroy_instance,
 	api_wait_instance;
 
+// documents.c
+api_handler api_get_openapi, api_get_docs, api_get_docs_style;
+
 // usage.c
 api_handler api_get_database_usage, api_get_instance_usage, api_get_organization_usage,
 	api_get_database_stats, api_list_top_queries;

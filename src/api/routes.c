@@ -13,6 +13,9 @@
 static const struct api_row rows[] = {
 	{"GET",    "/releases/latest",                     api_get_latest_release,         WHO_ANYBODY, SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "Tell command-line clients not to update themselves", NULL, "LatestRelease"},
 	{"GET",    "/closest-region",                      api_get_closest_region,         WHO_ANYBODY, SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "Tell the location closest to the caller", NULL, "ClosestRegion"},
+	{"GET",    "/openapi.json",                        api_get_openapi,                WHO_ANYBODY, SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "Describe this API for programs (OpenAPI 3.1)", NULL, "OpenAPIDocument"},
+	{"GET",    "/docs",                                api_get_docs,                   WHO_ANYBODY, SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "Describe this API for people", NULL, "Page"},
+	{"GET",    "/docs/style.css",                      api_get_docs_style,             WHO_ANYBODY, SCOPE_NONE,            BODY_NONE,     ONE_FORM,                        "Tell how that page looks", NULL, "StyleSheet"},
 
 	{"GET",    "/v1/auth/validate",                    api_validate_token,             WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "Validate the presented token", NULL, "TokenValidity"},
 	{"GET",    "/v1/auth/api-tokens/validate",         api_validate_token,             WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "Validate the presented token", NULL, "TokenValidity"},

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "api/documents.h"
 #include "api/replay.h"
 #include "api/routes.h"
 #include "net/server.h"
@@ -16,6 +17,7 @@ struct api {
 	struct net_route *routes;
 	size_t route_count;
 	struct replay *replay;
+	struct documents documents;
 
 	atomic_bool draining;
 };

@@ -1,11 +1,18 @@
 #include "platform/usage.h"
 
 #include "api/handlers.h"
+#include "api/query.h"
 #include "api/views.h"
+#include "base/clock.h"
 
+// Without `from` the calendar month in which the period ends.
 static bool period_of(const struct api_request *req, struct usage_period *out, struct error *err)
 {
-	return usage_period_read(api_query(req, "from"), api_query(req, "to"), out, err);
+	int64_t from_ms;
+	int64_t to_ms;
+	return api_query_time(req, "to", clock_wall_ms(), &to_ms, err) &&
+	       api_query_time(req, "from", usage_month_of(to_ms), &from_ms, err) &&
+	       usage_period_of(from_ms, to_ms, out, err);
 }
 
 bool api_get_database_usage(struct api_request *req, struct error *err)
@@ -48,7 +55,11 @@ static bool top_queries(struct api_request *req, struct query_usage **out, size_
 			struct error *err)
 {
 	struct usage_period period;
-	return usage_period_read_all(api_query(req, "from"), api_query(req, "to"), &period, err) &&
+	int64_t from_ms; // without it, all that is kept
+	int64_t to_ms;
+	return api_query_time(req, "to", clock_wall_ms(), &to_ms, err) &&
+	       api_query_time(req, "from", INT64_MIN, &from_ms, err) &&
+	       usage_period_of(from_ms, to_ms, &period, err) &&
 	       platform_top_queries(req->platform, &req->organization, &req->database, &period, req->arena,
 				    out, out_count, err);
 }

@@ -27,9 +27,10 @@ struct platform;
 
 struct platform_options {
 	struct fleet *fleet;
-	const char *domain;    // hostnames end in it; with ":port" where clients need one
-	const char *locations; // codes served here, separated by commas; NULL or "" = all built-in ones
-	const char *closest;   // code answered as the closest location; NULL or "" = the first one served
+	const char *domain;          // hostnames end in it; with ":port" where clients need one
+	const char *locations;       // codes served here, separated by commas; NULL or "" = all there are
+	const char *location_define; // "CODE=NAME[@LATITUDE,LONGITUDE]; …"; NULL or "" = none
+	const char *closest; // code answered as the closest location; NULL or "" = the first one served
 	const char *implicit_group; // of databases that name none; NULL, "" or "none": they stand alone
 	bool domain_in_dns;         // refuse names whose host label would not fit into DNS (63 characters)
 	struct workers *workers;    // for what the platform does by the clock; NULL: nothing

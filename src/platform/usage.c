@@ -3,7 +3,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "platform/internal.h"
 #include "platform/usage_meter.h"
 
@@ -17,7 +16,7 @@ static int64_t hour_from(int64_t wall_ms)
 	return wall_ms / HOUR_MS + (wall_ms % HOUR_MS > 0);
 }
 
-static int64_t month_of(int64_t wall_ms)
+int64_t usage_month_of(int64_t wall_ms)
 {
 	time_t seconds = (time_t)(wall_ms / 1000);
 	struct tm parts;
@@ -29,39 +28,12 @@ static int64_t month_of(int64_t wall_ms)
 	return (int64_t)timegm(&parts) * 1000;
 }
 
-static bool read_date(const char *name, const char *text, int64_t *out_ms, struct error *err)
+bool usage_period_of(int64_t from_ms, int64_t to_ms, struct usage_period *out, struct error *err)
 {
-	if (!text || clock_parse(text, out_ms))
-		return true;
-	return error_set(err, ERR_BAD_REQUEST,
-			 "invalid %s parameter: parsing time \"%.64s\": expected RFC 3339 with a zone, as in"
-			 " \"2026-01-31T18:30:00Z\"",
-			 name, text);
-}
-
-static bool read_period(const char *from, const char *to, bool all, struct usage_period *out,
-			struct error *err)
-{
-	int64_t to_ms = clock_wall_ms();
-	int64_t from_ms = 0;
-	if (!read_date("from", from, &from_ms, err) || !read_date("to", to, &to_ms, err))
-		return false;
-	if (!from)
-		from_ms = all ? INT64_MIN : month_of(to_ms);
 	if (from_ms > to_ms)
 		return error_set(err, ERR_BAD_REQUEST, "from must not be later than to");
 	*out = (struct usage_period){.from = hour_from(from_ms), .to = hour_from(to_ms)};
 	return true;
-}
-
-bool usage_period_read(const char *from, const char *to, struct usage_period *out, struct error *err)
-{
-	return read_period(from, to, false, out, err);
-}
-
-bool usage_period_read_all(const char *from, const char *to, struct usage_period *out, struct error *err)
-{
-	return read_period(from, to, true, out, err);
 }
 
 // -- rows ---------------------------------------------------------------------------------------------

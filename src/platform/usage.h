@@ -57,13 +57,10 @@ struct usage_period {
 	int64_t to; // not part of it
 };
 
-/// Reads RFC 3339 dates. NULL: to is now, from is the beginning of to's calendar month (UTC).
-/// Fails: ERR_BAD_REQUEST "invalid from parameter: parsing time "X": …", "from must not be later than to"
-MUST_USE bool usage_period_read(const char *from, const char *to, struct usage_period *out,
-				struct error *err);
-/// The same, but without `from` everything that is kept.
-MUST_USE bool usage_period_read_all(const char *from, const char *to, struct usage_period *out,
-				    struct error *err);
+/// Fails: ERR_BAD_REQUEST "from must not be later than to"
+MUST_USE bool usage_period_of(int64_t from_ms, int64_t to_ms, struct usage_period *out, struct error *err);
+/// The beginning of a moment's calendar month (UTC).
+int64_t usage_month_of(int64_t wall_ms);
 
 MUST_USE bool platform_database_usage(struct platform *platform, const struct organization *organization,
 				      const struct database *database, const struct usage_period *period,
