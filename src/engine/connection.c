@@ -438,6 +438,15 @@ static bool step_rows(struct connection *connection, struct cached_statement *ca
 	return rc == SQLITE_DONE ? true : stopped(connection, rc, err);
 }
 
+// SQLite counts the steps of full scans, of which the first row needs none; what an index finds is counted when it is
+// returned. A row that was scanned and returned was read once.
+static uint64_t rows_read(sqlite3_stmt *stmt, uint64_t returned)
+{
+	uint64_t steps = (uint64_t)sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
+	uint64_t scanned = steps > 0 ? steps + 1 : 0;
+	return scanned > returned ? scanned : returned;
+}
+
 bool connection_run(struct connection *connection, struct cached_statement *cached, struct result_sink *sink,
 		    struct statement_result *out, struct error *err)
 {
@@ -456,8 +465,7 @@ bool connection_run(struct connection *connection, struct cached_statement *cach
 		.affected_row_count = counts ? (uint64_t)sqlite3_changes64(db) : 0,
 		.has_last_insert_rowid = cached->policy.is_insert,
 		.last_insert_rowid = cached->policy.is_insert ? sqlite3_last_insert_rowid(db) : 0,
-		.rows_read = rows +
-			     (uint64_t)sqlite3_stmt_status(cached->stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1),
+		.rows_read = rows_read(cached->stmt, rows),
 		.rows_written = cached->writes ? (uint64_t)(sqlite3_total_changes64(db) - changes_before) : 0,
 		.duration_ms = (double)(clock_monotonic_ns() - began) / 1e6,
 	};
