@@ -35,6 +35,7 @@ enum {
 	IDLE_TIMEOUT_S = 60,
 	MALLOC_ARENAS_MAX = 4,
 	BATON_KEY_BYTES = 32,
+	OTHER_FILES = 64, // the platform's own store, logs, exports under way
 };
 
 static const char username_fallback[] = "admin";
@@ -91,6 +92,29 @@ static void configure_trace(const struct settings *settings)
 static const char *or_null(const char *text)
 {
 	return text[0] != '\0' ? text : NULL;
+}
+
+// -- descriptors --------------------------------------------------------------------------------------
+
+// Clients get half of them at most, databases what is left.
+static int64_t sockets_max(const struct settings *settings, int64_t files_max)
+{
+	return settings->http_connections_max < files_max / 2 ? settings->http_connections_max
+							      : files_max / 2;
+}
+
+static int64_t files_of_process(void)
+{
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > INT32_MAX)
+		return INT32_MAX;
+	return (int64_t)files.rlim_cur;
+}
+
+static int database_files_max(const struct settings *settings)
+{
+	int64_t all = files_of_process();
+	return (int)(all - sockets_max(settings, all) - OTHER_FILES);
 }
 
 // -- addresses ----------------------------------------------------------------------------------------
@@ -184,6 +208,9 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.workers = atolld->workers,
 		.limits = engine_limits_of(settings),
 		.simulate_latency = or_null(settings->simulate_latency),
+		.database_idle_ms = settings->database_idle_timeout,
+		.open_databases_max = (int)settings->open_databases_max,
+		.open_files_max = database_files_max(settings),
 		.log_bytes_max = (uint64_t)settings->log_bytes_max,
 	};
 	if (!fleet_open(&fleet, &atolld->fleet, err))
@@ -250,7 +277,7 @@ static bool start_server(struct atolld *atolld, struct error *err)
 		.workers = atolld->workers,
 		.sites = sites,
 		.site_count = ARRAY_LENGTH(sites),
-		.connections_max = (size_t)settings->http_connections_max,
+		.connections_max = (size_t)sockets_max(settings, files_of_process()),
 		.head_bytes_max = HEAD_BYTES_MAX,
 		.streams_max = (size_t)settings->uploads_max,
 		.idle_timeout_s = IDLE_TIMEOUT_S,

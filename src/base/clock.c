@@ -17,6 +17,13 @@ int64_t clock_monotonic_ms(void)
 	return clock_monotonic_ns() / 1000000;
 }
 
+int64_t clock_coarse_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 int64_t clock_wall_ms(void)
 {
 	struct timespec now;

@@ -15,6 +15,8 @@
 /// Milliseconds or nanoseconds since an arbitrary moment; never goes back.
 int64_t clock_monotonic_ms(void);
 int64_t clock_monotonic_ns(void);
+/// The same time as it was some milliseconds ago at most; costs next to nothing.
+int64_t clock_coarse_ms(void);
 
 /// Milliseconds since 1970 (UTC).
 int64_t clock_wall_ms(void);

@@ -81,6 +81,7 @@ bool connection_open(struct engine_database *database, bool own, struct connecti
 	ASSERT(connection != NULL);
 	connection->database = database;
 	connection->own = own;
+	database_count_files(database, CONNECTION_FILES);
 	pthread_mutex_init(&connection->mutex, NULL);
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
 	int rc = sqlite3_open_v2(database->path, &connection->db, flags, CAPTURE_VFS);
@@ -124,6 +125,7 @@ void connection_close(struct connection *connection)
 			forget_statement(connection, &connection->cache[set][way]);
 	}
 	sqlite3_close(connection->db);
+	database_count_files(connection->database, -CONNECTION_FILES);
 	pthread_mutex_destroy(&connection->mutex);
 	free(connection);
 }

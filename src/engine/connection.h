@@ -17,6 +17,7 @@
 
 struct engine_database;
 
+enum { CONNECTION_FILES = 2 };       // the database and its write-ahead log
 enum { CONNECTION_BUSY_MS = 10000 }; // for locks that SQLite takes by itself; writers wait in the lane
 enum { STATEMENT_SETS = 32, STATEMENT_WAYS = 4, STATEMENT_CACHED_BYTES_MAX = 16384 };
 

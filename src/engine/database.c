@@ -196,8 +196,12 @@ static bool open_parts(struct engine_database *db, const struct engine_options *
 	       sync_recovered(db, err);
 }
 
+// The write-ahead log's index, the flusher's descriptor, the history's segment and its reader.
+enum { OWN_FILES = 4 };
+
 static void free_database(struct engine_database *db)
 {
+	database_count_files(db, -OWN_FILES);
 	pool_close(db);
 	connection_close(db->group.sharer);
 	connection_close(db->group.writer);
@@ -229,6 +233,8 @@ bool engine_database_open(const struct engine_options *options, struct engine_da
 	db->role = options->role;
 	db->workers = options->workers;
 	db->limits = options->limits;
+	db->files = options->files;
+	database_count_files(db, OWN_FILES);
 	engine_database_set_rules(db, &options->rules);
 	db->on_durable = options->on_durable;
 	db->context = options->context;
@@ -277,6 +283,12 @@ void engine_database_close(struct engine_database *db)
 				   "detail", err.detail);
 	}
 	free_database(db);
+}
+
+bool engine_database_is_quiet(struct engine_database *db)
+{
+	return flush_is_quiet(db) && !atomic_load(&db->group.open) && !atomic_load(&db->log_behind) &&
+	       atomic_load(&db->committed) == atomic_load(&db->durable);
 }
 
 struct log *engine_database_log(struct engine_database *db)

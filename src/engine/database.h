@@ -9,6 +9,7 @@
 #ifndef ATOLL_ENGINE_DATABASE_H
 #define ATOLL_ENGINE_DATABASE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,6 +20,13 @@ struct engine_database;
 struct log;
 struct workers;
 
+/// What the open databases of a process take of its file descriptors. Where they get scarce, a database that has a
+/// connection opens no further ones.
+struct engine_files {
+	_Atomic(int) used;
+	int max; // 0 = no limit
+};
+
 enum engine_role { ENGINE_PRIMARY, ENGINE_REPLICA };
 
 struct engine_options {
@@ -28,6 +36,7 @@ struct engine_options {
 	struct workers *workers;
 	struct engine_limits limits;
 	struct engine_rules rules;
+	struct engine_files *files; // outlives the database; NULL: not counted
 	uint64_t log_segment_bytes_max;
 	uint64_t log_bytes_max;
 	void (*on_durable)(void *context); // primary: new frames may be read from the log; no locks are held
@@ -56,6 +65,9 @@ void engine_database_retire(struct engine_database *db);
 void engine_database_discard(struct engine_database *db);
 /// Checkpoints and closes. All streams must be closed. NULL is fine.
 void engine_database_close(struct engine_database *db);
+
+/// Nothing is under way or waited for, and nothing would be lost by closing: true only of a database that nobody uses.
+bool engine_database_is_quiet(struct engine_database *db);
 
 struct log *engine_database_log(struct engine_database *db); // primary only
 /// Last committed frame_no (primary) or applied one (replica).

@@ -186,6 +186,15 @@ bool flush_wait_for(struct engine_database *db, struct quick_wait *wait, uint64_
 	return waits;
 }
 
+bool flush_is_quiet(struct engine_database *db)
+{
+	struct flush *flush = &db->flush;
+	pthread_mutex_lock(&flush->mutex);
+	bool quiet = !flush->scheduled && !flush->checkpointing && !flush->waits && !flush->failed;
+	pthread_mutex_unlock(&flush->mutex);
+	return quiet;
+}
+
 bool flush_has_failed(struct engine_database *db)
 {
 	pthread_mutex_lock(&db->flush.mutex);

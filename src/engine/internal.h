@@ -86,6 +86,7 @@ struct engine_database {
 	struct workers *workers;
 	struct engine_limits limits;
 	struct rules rules;
+	struct engine_files *files;
 	void (*on_durable)(void *context);
 	void *context;
 	struct log *log;         // primary
@@ -122,6 +123,12 @@ struct engine_database {
 // -- database.c
 bool database_catch_up_log(struct engine_database *db, struct error *err); // lane held, or opening
 
+static inline void database_count_files(struct engine_database *db, int count)
+{
+	if (db->files)
+		atomic_fetch_add_explicit(&db->files->used, count, memory_order_relaxed);
+}
+
 // -- commit.c
 /// From SQLite's commit hook, by the lane's holder.
 void database_begin_commit(struct connection *connection);
@@ -151,6 +158,8 @@ void pool_retire(struct engine_database *db);
 void pool_close(struct engine_database *db);
 
 // -- flush.c
+/// The flusher rests, and nobody waits for it.
+bool flush_is_quiet(struct engine_database *db);
 void flush_init(struct engine_database *db);
 void flush_finish(struct engine_database *db);
 void flush_schedule(struct engine_database *db);

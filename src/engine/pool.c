@@ -5,6 +5,13 @@
 
 enum { POOL_WAIT_MS = 5000 };
 
+static bool files_are_scarce(const struct engine_database *db)
+{
+	return db->files && db->files->max > 0 &&
+	       atomic_load_explicit(&db->files->used, memory_order_relaxed) + CONNECTION_FILES >
+		       db->files->max;
+}
+
 // Takes an idle connection, or counts one that the caller then opens. False: neither is possible now.
 static bool claim_locked(struct engine_database *db, struct connection **out)
 {
@@ -13,7 +20,8 @@ static bool claim_locked(struct engine_database *db, struct connection **out)
 		db->pool.idle = (*out)->next;
 		return true;
 	}
-	if (db->pool.count >= db->limits.connections_per_instance_max)
+	if (db->pool.count >= db->limits.connections_per_instance_max ||
+	    (db->pool.count > 0 && files_are_scarce(db)))
 		return false;
 	db->pool.count++;
 	return true;
@@ -46,6 +54,12 @@ bool pool_take(struct engine_database *db, struct connection **out, struct error
 	pthread_mutex_unlock(&db->pool.mutex);
 	if (retired)
 		return error_set(err, ERR_SHUTDOWN, "the database is being closed");
+	if (!claimed && files_are_scarce(db))
+		return error_set(
+			err, ERR_RATE_LIMITED,
+			"Timed out while opening database connection: all are in use, and the server's "
+			"files for databases (%d) are all open",
+			db->files->max);
 	if (!claimed)
 		return error_set(err, ERR_RATE_LIMITED,
 				 "Timed out while opening database connection: all %d (limit "

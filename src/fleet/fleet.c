@@ -12,7 +12,7 @@
 #include "fleet/internal.h"
 #include "fleet/seed.h"
 
-enum { TABLE_SIZE = 4096, SEGMENT_BYTES = 16 * 1024 * 1024 };
+enum { TABLE_SIZE = 4096, SEGMENT_BYTES = 16 * 1024 * 1024, REOPEN_MS = 1000 };
 
 // -- tasks and closing --------------------------------------------------------------------------------
 
@@ -66,10 +66,11 @@ static struct fleet_database *find_held(struct fleet *fleet, const char *uuid)
 	return database;
 }
 
-static void database_release(struct fleet_database *database)
+void database_release(struct fleet_database *database)
 {
 	if (atomic_fetch_sub(&database->references, 1) != 1)
 		return;
+	pthread_cond_destroy(&database->closed);
 	pthread_mutex_destroy(&database->mutex);
 	free(database->instances);
 	free(database->filling);
@@ -92,6 +93,7 @@ static struct fleet_database *hold_database(struct fleet *fleet, const char *uui
 		database->fleet = fleet;
 		snprintf(database->uuid, sizeof(database->uuid), "%s", uuid);
 		pthread_mutex_init(&database->mutex, NULL);
+		clock_cond_init(&database->closed);
 		atomic_store(&database->references, 2); // the table's and the caller's
 		size_t slot = slot_of(fleet, uuid);
 		database->next = fleet->table[slot];
@@ -150,6 +152,15 @@ struct fleet_instance *instance_hold(struct fleet_instance *instance)
 
 void fleet_release(struct fleet_instance *instance)
 {
+	struct fleet *fleet = instance->database->fleet;
+	// Before the last hold is given back: after that the database may be closed and gone.
+	atomic_store_explicit(&instance->database->used_ms, clock_coarse_ms(), memory_order_relaxed);
+	instance_release(instance);
+	idle_tell_waiters(fleet);
+}
+
+void instance_release(struct fleet_instance *instance)
+{
 	if (atomic_fetch_sub(&instance->references, 1) != 1)
 		return;
 	struct fleet_database *database = instance->database;
@@ -188,6 +199,7 @@ static bool open_engine(struct fleet_database *database, const struct fleet_inst
 					 .role = spec->primary ? ENGINE_PRIMARY : ENGINE_REPLICA,
 					 .workers = fleet->workers,
 					 .limits = fleet->limits,
+					 .files = &fleet->files,
 					 .log_segment_bytes_max = SEGMENT_BYTES,
 					 .log_bytes_max = fleet->log_bytes_max,
 					 .on_durable = on_durable,
@@ -303,6 +315,9 @@ static void open_listed(struct fleet_database *database, const struct fleet_inst
 		install_locked(database, make_instance(database, spec, engine));
 		return;
 	}
+	// Descriptors or memory may be there again in a moment.
+	if (exists)
+		database->reopen_at_ms = clock_monotonic_ms() + REOPEN_MS;
 	if (exists)
 		trace_error("instance.open_failed", "database", database->uuid, "instance", spec->uuid,
 			    "error", err.message, "detail", err.detail);
@@ -320,12 +335,33 @@ static void open_listed_locked(struct fleet_database *database, const struct fle
 	}
 }
 
+static bool is_open_locked(const struct fleet_database *database)
+{
+	return atomic_load(&database->opened) &&
+	       (database->reopen_at_ms == 0 || clock_monotonic_ms() < database->reopen_at_ms);
+}
+
+static void note_opened_locked(struct fleet_database *database)
+{
+	if (!atomic_exchange(&database->opened, true))
+		atomic_fetch_add(&database->fleet->open_count, 1);
+	atomic_store(&database->used_ms, clock_coarse_ms());
+}
+
+// The mutex of a database whose files are not just being closed.
+static void lock_database(struct fleet_database *database)
+{
+	pthread_mutex_lock(&database->mutex);
+	while (database->closing)
+		clock_cond_wait(&database->closed, &database->mutex, INT64_MAX);
+}
+
 static bool open_locked(struct fleet_database *database, struct error *err)
 {
 	const struct fleet_options *callbacks = &database->fleet->callbacks;
 	if (database->destroyed)
 		return error_set(err, ERR_NAMESPACE_NOT_FOUND, "the database does not exist any more");
-	if (database->opened)
+	if (is_open_locked(database))
 		return true;
 	struct fleet_instance_spec *specs = NULL;
 	size_t count = 0;
@@ -336,10 +372,11 @@ static bool open_locked(struct fleet_database *database, struct error *err)
 			err->code = ERR_NAMESPACE_NOT_FOUND;
 		return false;
 	}
+	database->reopen_at_ms = 0;
 	open_listed_locked(database, specs, count, true);
 	open_listed_locked(database, specs, count, false);
 	free(specs);
-	database->opened = true;
+	note_opened_locked(database);
 	return true;
 }
 
@@ -353,17 +390,27 @@ static struct fleet_instance *pick_locked(struct fleet_database *database, const
 	return primary || database->instance_count == 0 ? primary : database->instances[0];
 }
 
+static struct fleet_instance *hold_picked_locked(struct fleet_database *database, const char *instance)
+{
+	struct fleet_instance *picked = pick_locked(database, instance);
+	if (!picked)
+		return NULL;
+	atomic_store_explicit(&database->used_ms, clock_coarse_ms(), memory_order_relaxed);
+	return instance_hold(picked);
+}
+
 bool fleet_acquire(struct fleet *fleet, const char *uuid, const char *instance, struct fleet_instance **out,
 		   struct error *err)
 {
 	struct fleet_database *database = hold_database(fleet, uuid);
-	pthread_mutex_lock(&database->mutex);
+	bool has_room = !atomic_load(&database->opened) && idle_take_room(database);
+	lock_database(database);
 	bool opened = open_locked(database, err);
 	bool destroyed = database->destroyed;
-	struct fleet_instance *picked = opened ? pick_locked(database, instance) : NULL;
-	if (picked)
-		instance_hold(picked);
+	struct fleet_instance *picked = opened ? hold_picked_locked(database, instance) : NULL;
 	pthread_mutex_unlock(&database->mutex);
+	if (has_room)
+		idle_give_room(fleet);
 	if (destroyed)
 		forget_database(database);
 	database_release(database);
@@ -376,12 +423,34 @@ bool fleet_acquire(struct fleet *fleet, const char *uuid, const char *instance, 
 	return true;
 }
 
+bool fleet_acquire_open(struct fleet *fleet, const char *uuid, const char *instance,
+			struct fleet_instance **out)
+{
+	pthread_rwlock_rdlock(&fleet->table_lock);
+	struct fleet_database *database = find_held(fleet, uuid);
+	pthread_rwlock_unlock(&fleet->table_lock);
+	if (!database)
+		return false;
+	struct fleet_instance *picked = NULL;
+	// Opening holds the mutex for long, but only while this is false.
+	if (atomic_load(&database->opened)) {
+		pthread_mutex_lock(&database->mutex);
+		if (!database->closing && !database->destroyed && is_open_locked(database))
+			picked = hold_picked_locked(database, instance);
+		pthread_mutex_unlock(&database->mutex);
+	}
+	database_release(database);
+	if (picked)
+		*out = picked;
+	return picked != NULL;
+}
+
 // -- creating -----------------------------------------------------------------------------------------
 
 // A folder is written by one at a time: a replica's creation, or the one who found it damaged.
 static bool claim_filling(struct fleet_database *database, const char *instance)
 {
-	pthread_mutex_lock(&database->mutex);
+	lock_database(database);
 	bool free_to_fill = true;
 	for (size_t i = 0; i < database->filling_count; i++)
 		free_to_fill = free_to_fill && strcmp(database->filling[i], instance) != 0;
@@ -493,13 +562,21 @@ static bool create_instance(struct fleet_database *database, const char *instanc
 	struct fleet_instance_spec spec;
 	if (!find_spec(database->fleet, database->uuid, instance, &spec, err))
 		return false;
-	pthread_mutex_lock(&database->mutex);
+	bool has_room = idle_take_room(database);
+	lock_database(database);
 	bool ok = open_locked(database, err);
 	bool open_already = ok && place_of_locked(database, instance) != NULL;
+	database->pins++;
 	pthread_mutex_unlock(&database->mutex);
-	if (!ok || open_already)
-		return ok;
-	return spec.primary ? create_primary(database, &spec, err) : fleet_fill_replica(database, &spec, err);
+	if (ok && !open_already)
+		ok = spec.primary ? create_primary(database, &spec, err)
+				  : fleet_fill_replica(database, &spec, err);
+	pthread_mutex_lock(&database->mutex);
+	database->pins--;
+	pthread_mutex_unlock(&database->mutex);
+	if (has_room)
+		idle_give_room(database->fleet);
+	return ok;
 }
 
 static void create_run(struct task *task)
@@ -544,7 +621,7 @@ bool fleet_destroy_instance(struct fleet *fleet, const char *uuid, const char *i
 {
 	struct fleet_database *database = hold_database(fleet, uuid);
 	struct fleet_instance *removed = NULL;
-	pthread_mutex_lock(&database->mutex);
+	lock_database(database);
 	struct fleet_instance **place = place_of_locked(database, instance);
 	if (place) {
 		removed = *place;
@@ -564,8 +641,10 @@ bool fleet_destroy_instance(struct fleet *fleet, const char *uuid, const char *i
 static void end_instances(struct fleet_database *database, bool destroyed,
 			  void (*end)(struct fleet_instance *))
 {
-	pthread_mutex_lock(&database->mutex);
+	lock_database(database);
 	database->destroyed = database->destroyed || destroyed;
+	if (atomic_exchange(&database->opened, false))
+		atomic_fetch_sub(&database->fleet->open_count, 1);
 	struct fleet_instance **instances = TAKE(database->instances);
 	size_t count = database->instance_count;
 	database->instance_count = 0;
@@ -603,14 +682,13 @@ void fleet_set_rules(struct fleet *fleet, const char *uuid, const struct engine_
 
 // -- visits -------------------------------------------------------------------------------------------
 
-// Every database of the table, or the named one, held; *out_count tells how many. The caller frees the list.
-static struct fleet_database **hold_databases(struct fleet *fleet, const char *uuid, size_t *out_count)
+struct fleet_database **fleet_hold_databases(struct fleet *fleet, const char *uuid, size_t *out_count)
 {
 	struct buffer list = {0};
 	pthread_rwlock_rdlock(&fleet->table_lock);
 	for (size_t i = 0; i < fleet->table_size; i++) {
 		for (struct fleet_database *at = fleet->table[i]; at; at = at->next) {
-			if (uuid && strcmp(uuid, at->uuid) != 0)
+			if (!atomic_load(&at->opened) || (uuid && strcmp(uuid, at->uuid) != 0))
 				continue;
 			atomic_fetch_add(&at->references, 1);
 			buffer_append(&list, &at, sizeof(struct fleet_database *));
@@ -638,13 +716,13 @@ void fleet_each_instance(struct fleet *fleet, const char *uuid,
 			 void (*visit)(struct fleet_instance *instance))
 {
 	size_t count;
-	struct fleet_database **databases = hold_databases(fleet, uuid, &count);
+	struct fleet_database **databases = fleet_hold_databases(fleet, uuid, &count);
 	for (size_t i = 0; i < count; i++) {
 		size_t instance_count;
 		struct fleet_instance **instances = hold_instances(databases[i], &instance_count);
 		for (size_t k = 0; k < instance_count; k++) {
 			visit(instances[k]);
-			fleet_release(instances[k]);
+			instance_release(instances[k]);
 		}
 		free(instances);
 		database_release(databases[i]);
@@ -720,12 +798,17 @@ bool fleet_open(const struct fleet_options *options, struct fleet **out, struct 
 	fleet->workers = options->workers;
 	fleet->limits = options->limits;
 	fleet->log_bytes_max = options->log_bytes_max;
+	fleet->database_idle_ms = options->database_idle_ms;
+	fleet->open_databases_max = options->open_databases_max;
+	fleet->files.max = options->open_files_max;
 	fleet->distance = distance;
 	fleet->callbacks = *options;
 	fleet->table_size = TABLE_SIZE;
 	fleet->table = calloc(fleet->table_size, sizeof(struct fleet_database *));
 	ASSERT(fleet->data_folder && fleet->table);
 	meter_init(&fleet->meter);
+	pthread_mutex_init(&fleet->room_mutex, NULL);
+	clock_cond_init(&fleet->room_changed);
 	pthread_rwlock_init(&fleet->table_lock, NULL);
 	pthread_mutex_init(&fleet->closing_mutex, NULL);
 	clock_cond_init(&fleet->closing_changed);
@@ -736,6 +819,7 @@ bool fleet_open(const struct fleet_options *options, struct fleet **out, struct 
 		return false;
 	}
 	seed_sweep_uploads(fleet);
+	idle_start(fleet);
 	*out = fleet;
 	return true;
 }
@@ -769,6 +853,7 @@ static void wait_for_tasks(struct fleet *fleet)
 	pthread_mutex_lock(&fleet->closing_mutex);
 	fleet->closing = true;
 	pthread_cond_broadcast(&fleet->closing_changed);
+	idle_tell_waiters(fleet);
 	while (fleet->running_tasks > 0)
 		clock_cond_wait(&fleet->closing_changed, &fleet->closing_mutex, INT64_MAX);
 	pthread_mutex_unlock(&fleet->closing_mutex);
@@ -778,6 +863,7 @@ void fleet_close(struct fleet *fleet)
 {
 	if (!fleet)
 		return;
+	idle_stop(fleet);
 	wait_for_tasks(fleet);
 	for (size_t i = 0; i < fleet->table_size; i++) {
 		while (fleet->table[i]) {
@@ -792,6 +878,8 @@ void fleet_close(struct fleet *fleet)
 	pthread_mutex_destroy(&fleet->closing_mutex);
 	pthread_cond_destroy(&fleet->closing_changed);
 	meter_finish(&fleet->meter);
+	pthread_mutex_destroy(&fleet->room_mutex);
+	pthread_cond_destroy(&fleet->room_changed);
 	distance_free(fleet->distance);
 	free(fleet->table);
 	free(fleet->data_folder);

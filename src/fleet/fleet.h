@@ -37,7 +37,10 @@ struct fleet_options {
 	struct workers *workers;
 	struct engine_limits limits;
 	const char *simulate_latency; // "60ms", or "ord:nrt=80ms,ord:ams=50ms", or NULL
-	uint64_t log_bytes_max;       // history kept for each database beyond what replicas need
+	int64_t database_idle_ms; // a database unused for so long is closed until it is asked for; 0 = never
+	int open_databases_max;   // beyond, the longest unused one is closed; 0 = no limit
+	int open_files_max;       // the same for descriptors that open databases take
+	uint64_t log_bytes_max;   // history kept for each database beyond what replicas need
 
 	/// Lists the instances of a database and tells its rules; allocates *out_specs with malloc.
 	/// ERR_DATABASE_NOT_FOUND if unknown.
@@ -78,10 +81,14 @@ void fleet_sweep(struct fleet *fleet, bool (*keeps)(void *context, const char *d
 /// A running instance, held: it stays open until released, though a destroyed one refuses work.
 /// Fails: ERR_NAMESPACE_NOT_FOUND  the database is not known any more
 ///        ERR_NOT_READY            no instance can serve yet (503, try again)
-/// instance NULL or "": the nearest ready one on this node. Fast: one lookup under a read lock.
+/// instance NULL or "": the nearest ready one on this node. Fast: one lookup under a read lock. A database that was
+/// closed is opened first, which blocks.
 struct fleet_instance;
 MUST_USE bool fleet_acquire(struct fleet *fleet, const char *database, const char *instance,
 			    struct fleet_instance **out, struct error *err);
+/// Never blocks: false when the database would have to be opened, and when fleet_acquire would fail.
+bool fleet_acquire_open(struct fleet *fleet, const char *database, const char *instance,
+			struct fleet_instance **out);
 void fleet_release(struct fleet_instance *instance);
 static inline void fleet_instance_cleanup(struct fleet_instance **instance)
 {
@@ -89,6 +96,9 @@ static inline void fleet_instance_cleanup(struct fleet_instance **instance)
 		fleet_release(*instance);
 	*instance = NULL;
 }
+
+/// Closes the databases that nobody has used for `idle_ms`; whoever comes meanwhile waits and opens them again.
+void fleet_close_idle(struct fleet *fleet, int64_t idle_ms);
 
 /// What an operator sees of an instance.
 struct fleet_status {

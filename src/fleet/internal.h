@@ -34,6 +34,16 @@ struct fleet {
 	struct fleet_options callbacks; // describe, instance_event, context only
 	struct engine_database *platform;
 	struct meter meter;
+	struct engine_files files; // of open databases
+	int open_databases_max;
+	int64_t database_idle_ms;
+	_Atomic(int) open_count;
+	pthread_mutex_t room_mutex; // taken last
+	pthread_cond_t room_changed;
+	int opening;               // guarded by room_mutex: openings that have room
+	uint64_t room_events;      // guarded by room_mutex
+	_Atomic(int) room_waiters; // changed under room_mutex
+	struct closer *closer;     // NULL: nothing is closed by time
 
 	pthread_rwlock_t table_lock;
 	struct fleet_database **table; // guarded by table_lock; chains by hash of the UUID
@@ -51,10 +61,15 @@ struct fleet_database {
 	char uuid[CRYPT_UUID_TEXT_BYTES];
 	struct fleet_database *next; // in the table's chain
 	_Atomic(int) references;     // the table's and each instance's
+	_Atomic(int64_t) used_ms;    // when somebody last acquired or released an instance
+	_Atomic(bool) opened;        // changed under the mutex
 	pthread_mutex_t mutex;
+	pthread_cond_t closed; // is not closing any more
 	// guarded by mutex
-	bool opened;
+	bool closing; // its files are being closed: wait
 	bool destroyed;
+	int64_t reopen_at_ms; // an instance could not be opened: try again then; 0 = none
+	int pins;             // creations under way, which keep it open
 	struct engine_rules rules;
 	struct fleet_instance **instances;
 	size_t instance_count;
@@ -88,6 +103,11 @@ struct fleet_instance {
 char *fleet_database_folder(const struct fleet *fleet, const char *uuid);
 char *fleet_path_inside(const char *folder, const char *name);
 struct fleet_instance *instance_hold(struct fleet_instance *instance);
+/// As fleet_release, but is no use that would keep the database from being closed.
+void instance_release(struct fleet_instance *instance);
+/// Every database of the table that is open, or the named one, held. The caller frees the list.
+struct fleet_database **fleet_hold_databases(struct fleet *fleet, const char *uuid, size_t *out_count);
+void database_release(struct fleet_database *database);
 /// The primary of the instance's database, held; NULL when it is not open.
 struct fleet_instance *instance_hold_primary(struct fleet_instance *instance);
 /// Fills a replica from its primary and puts the new copy in the place of the old one (which may be NULL).
@@ -111,6 +131,16 @@ MUST_USE bool seed_take(struct fleet_database *database, const char *folder, str
 void seed_give_back(struct fleet_database *database, const char *folder);
 /// At start: removes what an earlier process was making, and uploads that nobody finished for a day.
 void seed_sweep_uploads(struct fleet *fleet);
+
+// -- idle.c
+void idle_start(struct fleet *fleet);
+void idle_stop(struct fleet *fleet);
+/// Before a database is opened, without locks: closes others if there are too many, or waits until they can be closed.
+/// False, and nothing taken, when somebody has opened it meanwhile.
+bool idle_take_room(struct fleet_database *database);
+void idle_give_room(struct fleet *fleet);
+/// Something was closed, or may be now: tells those who wait for room.
+void idle_tell_waiters(struct fleet *fleet);
 
 // -- meter.c
 void meter_init(struct meter *meter);

@@ -87,11 +87,9 @@ bool quick_take(struct call *call)
 		return false;
 	struct error err;
 	OWNED(fleet_instance) struct fleet_instance *instance = NULL;
-	if (!fleet_acquire(call->hrana->fleet, call->grant.database, call->grant.instance, &instance, &err)) {
-		call_fail(call, &err);
-		call_finish(call);
-		return true;
-	}
+	// One that is closed is opened by a worker, who may wait.
+	if (!fleet_acquire_open(call->hrana->fleet, call->grant.database, call->grant.instance, &instance))
+		return false;
 	struct json_writer *w = &call->out;
 	const struct step *step = &call->pipeline.requests[0].step;
 	ENCODE_LITERAL(w, "{\"results\":[{\"type\":\"ok\",\"response\":{\"type\":\"execute\",\"result\":");
