@@ -225,6 +225,7 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.domain_in_dns = is_dns_domain(settings->domain),
 		.workers = atolld->workers,
 		.usage_interval_ms = settings->usage_interval,
+		.upload_bytes_max = (uint64_t)settings->upload_size_max,
 	};
 	return platform_open(&platform, &atolld->platform, err);
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/trace.h"
 #include "platform/internal.h"
+#include "platform/upload.h"
 
 static bool check_name(const struct platform *platform, const struct organization *organization,
 		       const char *name, struct error *err)
@@ -111,17 +112,26 @@ static bool look_at_site(struct platform *platform, const struct organization *o
 
 // -- content ------------------------------------------------------------------------------------------
 
+static bool fetch_dump(struct platform *platform, const struct organization *organization, const char *url,
+		       const char *uuid, struct error *err)
+{
+	OWNED(upload_file) struct upload_file file = {.fd = -1, .path = NULL};
+	return platform_take_dump(platform, organization, url, &file, err) &&
+	       fleet_seed_dump(platform->fleet, uuid, file.path, err);
+}
+
 // Complete and durable under the UUID of a database that nobody knows yet. A crash before it is stored leaves a folder
 // that the next start sweeps.
-static bool fetch_content(struct platform *platform, const struct database_wish *wish,
-			  const struct site *site, const char *uuid, struct error *err)
+static bool fetch_content(struct platform *platform, const struct organization *organization,
+			  const struct database_wish *wish, const struct site *site, const char *uuid,
+			  struct error *err)
 {
 	switch (wish->content) {
 	case CONTENT_DATABASE:
 		return fleet_seed_copy(platform->fleet, uuid, site->source.uuid,
 				       wish->at_ms == DATABASE_NOW ? SEED_NOW : wish->at_ms, err);
 	case CONTENT_DUMP:
-		return error_set(err, ERR_INVALID_FIELD, "seed type dump is not supported by this server");
+		return fetch_dump(platform, organization, wish->source, uuid, err);
 	case CONTENT_NONE:
 	case CONTENT_UPLOAD:
 		break;
@@ -228,7 +238,7 @@ bool platform_create_database(struct platform *platform, const struct caller *ca
 	if (!check_wish(platform, organization, wish, err) ||
 	    !look_at_site(platform, organization, wish, arena, &site, err))
 		return false;
-	if (!fetch_content(platform, wish, &site, uuid, err))
+	if (!fetch_content(platform, organization, wish, &site, uuid, err))
 		return false;
 	if (!store_database(platform, caller, organization, wish, uuid, arena, &changes, &row, err)) {
 		discard_content(platform, wish, uuid);

@@ -29,6 +29,7 @@ void databases_remove(struct store_txn *txn, int64_t organization, int64_t group
 // They are gone for everybody already. Files that resist are swept at the next start.
 static void remove_files(struct platform *platform, const char *uuid)
 {
+	uploads_forget(platform, uuid);
 	struct error failure;
 	if (!fleet_destroy_database(platform->fleet, uuid, &failure))
 		trace_warn("database.files_left", "database", uuid, "error", failure.message, "detail",

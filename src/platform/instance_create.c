@@ -344,6 +344,14 @@ struct made {
 	const char *username;
 };
 
+// Inside the transaction: see upload_content.c.
+static bool check_uploads(struct platform *platform, const struct database *database, struct error *err)
+{
+	return !upload_is_taken_over(platform, database->uuid) ||
+	       error_set(err, ERR_NOT_READY, "the content of database %s is being taken over: try again",
+			 database->name);
+}
+
 static bool store_instance(struct platform *platform, const struct caller *caller,
 			   const struct organization *organization, const struct database *database,
 			   const struct instance_wish *wish, const char *uuid, const char *password,
@@ -357,6 +365,7 @@ static bool store_instance(struct platform *platform, const struct caller *calle
 			      .image = wish->image ? wish->image : "latest",
 			      .password = password};
 	if (!store_begin(platform->store, STORE_WRITE, &txn, err) ||
+	    !check_uploads(platform, database, err) ||
 	    !find_home(txn, organization, database, arena, &home, err) ||
 	    !choose_role(txn, organization, database, &home, wish->location, &birth, changes, err) ||
 	    (home.group &&

@@ -17,6 +17,7 @@
 
 struct lost_event;
 struct usage_meter;
+struct uploads;
 struct platform {
 	struct engine_database *store;
 	struct fleet *fleet;
@@ -35,6 +36,8 @@ struct platform {
 	char *implicit_group; // of databases that name none; NULL: they stand alone
 	pthread_mutex_t
 		rules_mutex; // held while rules go from the store to the fleet, so that none overtakes
+
+	struct uploads *uploads; // upload.c
 
 	pthread_mutex_t instances_mutex;
 	pthread_cond_t instances_changed;
@@ -177,6 +180,18 @@ MUST_USE bool instances_wait_of_database(struct platform *platform, const struct
 MUST_USE bool instances_wait_of_group(struct platform *platform, const struct organization *organization,
 				      int64_t group, const char *location, int64_t timeout_ms,
 				      struct instance_counts *out, struct error *err);
+
+// -- upload.c
+void uploads_open(struct platform *platform, const struct platform_options *options);
+/// Removes what was received half, and finishes drafts whose content was taken over.
+MUST_USE bool uploads_resume(struct platform *platform, struct error *err);
+/// No file is swept any more; before the fleet is closed.
+void uploads_finish(struct platform *platform);
+void uploads_close(struct platform *platform);
+/// Of a database that was destroyed.
+void uploads_forget(struct platform *platform, const char *database);
+/// Whether a file becomes the database's content at this moment: it must have no instances then.
+bool upload_is_taken_over(struct platform *platform, const char *database);
 
 // -- fleet_events.c
 void fleet_events_connect(struct platform *platform);

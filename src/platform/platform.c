@@ -22,6 +22,7 @@ bool platform_open(const struct platform_options *options, struct platform **out
 	}
 	pthread_mutex_init(&platform->rules_mutex, NULL);
 	pthread_mutex_init(&platform->instances_mutex, NULL);
+	uploads_open(platform, options);
 	clock_cond_init(&platform->instances_changed);
 	if (!locations_open(platform, options->locations, options->location_define, options->closest, err) ||
 	    !fleet_open_platform(platform->fleet, &platform->store, err) ||
@@ -31,7 +32,7 @@ bool platform_open(const struct platform_options *options, struct platform **out
 	}
 	platform->access = access_create(platform->store);
 	fleet_events_connect(platform);
-	if (!fleet_events_resume(platform, err)) {
+	if (!fleet_events_resume(platform, err) || !uploads_resume(platform, err)) {
 		platform_close(platform);
 		return false;
 	}
@@ -46,6 +47,7 @@ void platform_finish(struct platform *platform)
 		return;
 	usage_meter_store(platform->usage_meter, NULL);
 	usage_meter_stop(TAKE(platform->usage_meter));
+	uploads_finish(platform);
 }
 
 void platform_close(struct platform *platform)
@@ -53,6 +55,7 @@ void platform_close(struct platform *platform)
 	if (!platform)
 		return;
 	usage_meter_stop(platform->usage_meter);
+	uploads_close(platform);
 	fleet_events_forget(platform);
 	access_destroy(platform->access);
 	pthread_mutex_destroy(&platform->instances_mutex);

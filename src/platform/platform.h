@@ -24,6 +24,15 @@ struct access;
 struct fleet;
 struct fleet_options;
 struct platform;
+struct workers;
+
+/// Fetches what an http or https URL names into the open file, at most `size_max` bytes.
+/// Fails: ERR_BAD_REQUEST (why it could not be had), ERR_FULL, ERR_IO
+struct platform_fetcher {
+	bool (*fetch)(void *context, const char *url, int fd, uint64_t size_max, uint64_t *out_size,
+		      struct error *err);
+	void *context;
+};
 
 struct platform_options {
 	struct fleet *fleet;
@@ -35,6 +44,8 @@ struct platform_options {
 	bool domain_in_dns;         // refuse names whose host label would not fit into DNS (63 characters)
 	struct workers *workers;    // for what the platform does by the clock; NULL: nothing
 	int64_t usage_interval_ms;  // between two times that usage is stored
+	uint64_t upload_bytes_max;  // of a file; 0 = 1 GiB
+	struct platform_fetcher fetcher; // for dumps that lie elsewhere; without a function they are refused
 };
 
 /// Opens the store, brings its schema up to date, connects itself to the fleet (describe, instance_event) and
