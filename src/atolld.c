@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "api/api.h"
@@ -25,6 +26,7 @@
 #include "net/server.h"
 #include "platform/platform.h"
 #include "platform/token.h"
+#include "platform/user.h"
 
 enum {
 	EXIT_FAULT = 1,
@@ -36,6 +38,7 @@ enum {
 	MALLOC_ARENAS_MAX = 4,
 	BATON_KEY_BYTES = 32,
 	OTHER_FILES = 64, // the platform's own store, logs, exports under way
+	PASSWORD_LINE_BYTES = 2048,
 };
 
 static const char username_fallback[] = "admin";
@@ -226,6 +229,8 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.workers = atolld->workers,
 		.usage_interval_ms = settings->usage_interval,
 		.upload_bytes_max = (uint64_t)settings->upload_size_max,
+		.login_lifetime_ms = settings->login_lifetime,
+		.login_failures_max = (int)settings->login_failures_max,
 	};
 	return platform_open(&platform, &atolld->platform, err);
 }
@@ -245,7 +250,10 @@ static bool start_doors(struct atolld *atolld, struct error *err)
 	};
 	if (!read_baton_key(settings, hrana.baton_key, err) || !hrana_open(&hrana, &atolld->hrana, err))
 		return false;
-	const struct api_options api = {.platform = atolld->platform, .cors_origin = settings->cors_origin};
+	OWNED(buffer) struct buffer url = {0};
+	write_url(settings, &atolld->listener, &url);
+	const struct api_options api = {
+		.platform = atolld->platform, .cors_origin = settings->cors_origin, .url = buffer_text(&url)};
 	return api_open(&api, &atolld->api, err);
 }
 
@@ -393,18 +401,16 @@ static int serve(struct atolld *atolld, int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
-// -- token mint ---------------------------------------------------------------------------------------
+// -- commands for the operator, while no server runs --------------------------------------------------
 
-static bool mint(struct atolld *atolld, struct arena *arena, const char **out_secret, struct error *err)
+static bool open_platform(struct atolld *atolld, struct error *err)
 {
 	const struct settings *settings = &atolld->settings;
 	if (!disk_exists(settings->data))
 		return error_set(err, ERR_NOT_FOUND, "there is no data folder %s", settings->data);
 	return take_data_folder(atolld, err) &&
 	       workers_start((int)settings->workers_max, WORKERS_RESERVE, &atolld->workers, err) &&
-	       start_data(atolld, settings->domain, err) &&
-	       platform_mint_operator_token(atolld->platform, or_null(settings->username), arena, out_secret,
-					    err);
+	       start_data(atolld, settings->domain, err);
 }
 
 static int mint_token(struct atolld *atolld)
@@ -412,11 +418,52 @@ static int mint_token(struct atolld *atolld)
 	struct error err;
 	OWNED(arena) struct arena arena = {0};
 	const char *secret;
-	bool minted = mint(atolld, &arena, &secret, &err);
+	bool minted = open_platform(atolld, &err) &&
+		      platform_mint_operator_token(atolld->platform, or_null(atolld->settings.username),
+						   &arena, &secret, &err);
 	stop(atolld);
 	if (!minted)
 		return report(&err);
 	printf("%s\n", secret);
+	return EXIT_SUCCESS;
+}
+
+// One line of standard input, without its end. Whoever types it sees no letters.
+static bool read_password(char *password, size_t size, struct error *err)
+{
+	struct termios shown;
+	bool hides = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &shown) == 0;
+	if (hides) {
+		struct termios hidden = shown;
+		hidden.c_lflag &= ~(tcflag_t)ECHO;
+		fputs("New password: ", stderr);
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+	}
+	char *line = fgets(password, (int)size, stdin);
+	if (hides) {
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+		fputc('\n', stderr);
+	}
+	if (!line)
+		return error_set(err, ERR_USAGE, "give the password on standard input");
+	password[strcspn(password, "\r\n")] = '\0';
+	return true;
+}
+
+static int set_password(struct atolld *atolld)
+{
+	struct error err;
+	OWNED(arena) struct arena arena = {0};
+	char password[PASSWORD_LINE_BYTES];
+	const char *username;
+	bool set = read_password(password, sizeof(password), &err) && open_platform(atolld, &err) &&
+		   platform_set_operator_password(atolld->platform, or_null(atolld->settings.username),
+						  password, &arena, &username, &err);
+	explicit_bzero(password, sizeof(password));
+	stop(atolld);
+	if (!set)
+		return report(&err);
+	printf("the password of %s is set\n", username);
 	return EXIT_SUCCESS;
 }
 
@@ -431,6 +478,10 @@ static int print_help(void)
 		       "  atolld token mint --data DIR [--username NAME]\n"
 		       "                                               print a new platform token; no server "
 		       "may run\n"
+		       "  atolld user password --data DIR [--username NAME]\n"
+		       "                                               set a user's password, read from "
+		       "standard input;\n"
+		       "                                               no server may run\n"
 		       "  atolld --help | --version\n\n"
 		       "Each flag is also a key of the configuration file (NAME = VALUE) and an environment\n"
 		       "variable (ATOLLD_NAME). Flags win over the environment, that over the file.\n\n");
@@ -439,10 +490,10 @@ static int print_help(void)
 	return EXIT_SUCCESS;
 }
 
-static bool is_mint(const struct settings *settings)
+static bool is_command(const struct settings *settings, const char *noun, const char *verb)
 {
-	return settings->word_count == 2 && strcmp(settings->words[0], "token") == 0 &&
-	       strcmp(settings->words[1], "mint") == 0;
+	return settings->word_count == 2 && strcmp(settings->words[0], noun) == 0 &&
+	       strcmp(settings->words[1], verb) == 0;
 }
 
 int main(int argc, char **argv)
@@ -461,8 +512,10 @@ int main(int argc, char **argv)
 	prepare_process();
 	if (!crypt_start(&err))
 		return report(&err);
-	if (is_mint(&atolld.settings))
+	if (is_command(&atolld.settings, "token", "mint"))
 		return mint_token(&atolld);
+	if (is_command(&atolld.settings, "user", "password"))
+		return set_password(&atolld);
 	if (atolld.settings.word_count > 0) {
 		fprintf(stderr, "atolld: unknown command \"%s\"; --help tells what there is\n",
 			atolld.settings.words[0]);

@@ -11,12 +11,13 @@ enum { KEEP_ANSWERS_MS = 24 * 60 * 60 * 1000, WAIT_MS_MAX = 30000 };
 
 static void route_add(struct api *api, const struct api_row *row, const char *path)
 {
-	bool open = row->who == WHO_ANYBODY;
+	// What is open and takes no body tells what is known anyway.
+	bool quick = row->who == WHO_ANYBODY && row->body == BODY_NONE;
 	api->routes[api->route_count++] = (struct net_route){
 		.method = row->method,
 		.path = path,
 		.handler = gate_serve,
-		.place = open ? NET_INLINE : NET_WORKER,
+		.place = quick ? NET_INLINE : NET_WORKER,
 		.body_bytes_max = row->body == BODY_NONE ? 0 : BODY_BYTES_MAX,
 		.facts = row,
 	};
@@ -31,6 +32,7 @@ bool api_open(const struct api_options *options, struct api **out, struct error 
 	api->wait_ms_max = options->wait_ms_max ? options->wait_ms_max : WAIT_MS_MAX;
 	if (options->cors_origin && options->cors_origin[0])
 		api->cors_origin = arena_text(&api->arena, options->cors_origin);
+	api->url = arena_text(&api->arena, options->url ? options->url : "http://localhost");
 	atomic_init(&api->draining, false);
 	api->replay = replay_create(KEEP_ANSWERS_MS, REPLAY_COUNT_MAX);
 

@@ -20,6 +20,7 @@ struct platform;
 struct api_options {
 	struct platform *platform;
 	const char *cors_origin; // for browsers on other origins: "*" or one origin; NULL or "" = off
+	const char *url;         // where people find this server ("http://localhost")
 	int64_t wait_ms_max;     // how long …/wait holds its answer (30,000)
 };
 

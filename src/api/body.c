@@ -16,7 +16,7 @@ static bool is_blank(const struct buffer *bytes)
 
 bool body_read(const struct buffer *bytes, enum body_need need, struct json **out, struct error *err)
 {
-	if (need == BODY_NONE || is_blank(bytes)) {
+	if (need == BODY_NONE || need == BODY_FORM || is_blank(bytes)) {
 		if (need == BODY_REQUIRED)
 			return error_set(err, ERR_MISSING_FIELD, "missing request body");
 		*out = NULL;
@@ -151,4 +151,18 @@ const char *body_location(struct json_fields *fields)
 		json_fields_fail(fields, ERR_INVALID_FIELD,
 				 "location and region name different places; send one of them");
 	return location ? location : region;
+}
+
+enum role body_role(struct json_fields *fields, enum json_need need)
+{
+	// An organization has its one owner from the start.
+	static const enum role roles[] = {ROLE_VIEWER, ROLE_MEMBER, ROLE_ADMIN};
+	const char *name = body_text(fields, "role", need);
+	for (size_t i = 0; name && i < ARRAY_LENGTH(roles); i++) {
+		if (strcmp(role_name(roles[i]), name) == 0)
+			return roles[i];
+	}
+	if (name)
+		json_fields_fail(fields, ERR_INVALID_FIELD, "invalid role");
+	return ROLE_MEMBER;
 }

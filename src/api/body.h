@@ -6,11 +6,13 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/json_read.h"
+#include "platform/organization.h"
 
 enum { BODY_BYTES_MAX = 1 << 20, BODY_DEPTH_MAX = 64 };
 
 enum body_need {
 	BODY_NONE,    // ignored
+	BODY_FORM,    // of a page in a browser: no JSON, the handler reads it
 	BODY_MAYBE,   // absent and empty are {}
 	BODY_REQUIRED // absent and empty are refused
 };
@@ -37,6 +39,9 @@ void body_refuse_list(struct json_fields *fields, const struct json *list, const
 /// for or not at all, so other permissions are refused.
 void body_permissions(struct json_fields *fields, struct arena *arena, const char *const **out_attach,
 		      size_t *out_count);
+
+/// `role`: "viewer", "member" (also when absent and optional) or "admin"; else "invalid role".
+enum role body_role(struct json_fields *fields, enum json_need need);
 
 /// `location`, or `region` as older clients call it; NULL when neither is there.
 const char *body_location(struct json_fields *fields);

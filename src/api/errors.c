@@ -47,6 +47,7 @@ static const struct api_error_row rows[ERROR_CODE_COUNT] = {
 	[ERR_GROUP_NOT_FOUND] = {404, "group_not_found"},
 	[ERR_INSTANCE_NOT_FOUND] = {404, "instance_not_found"},
 	[ERR_LOCATION_NOT_FOUND] = {404, "location_not_found"},
+	[ERR_USER_NOT_FOUND] = {404, "member_not_found"},
 	[ERR_MEMBER_NOT_FOUND] = {404, "member_not_found"},
 	[ERR_INVITE_NOT_FOUND] = {404, "invite_not_found"},
 	[ERR_TOKEN_NOT_FOUND] = {404, "token_not_found"},
@@ -96,6 +97,17 @@ const struct api_error_row *api_error_row(enum error_code code)
 
 void api_reply_error(struct net_request *request, const struct error *err, int status)
 {
+	api_reply_error_until(request, err, status, 0);
+}
+
+static const char *retry_after(struct net_request *request, int64_t retry_ms)
+{
+	return arena_printf(net_request_arena(request), "%lld",
+			    retry_ms > 1000 ? (long long)(retry_ms + 999) / 1000 : 1);
+}
+
+void api_reply_error_until(struct net_request *request, const struct error *err, int status, int64_t retry_ms)
+{
 	const struct api_error_row *row = api_error_row(err->code);
 	struct buffer *body = net_reply_body(request);
 	struct json_writer w = json_write_to(body);
@@ -108,7 +120,7 @@ void api_reply_error(struct net_request *request, const struct error *err, int s
 	if (status == 401)
 		net_reply_header(request, "WWW-Authenticate", "Bearer");
 	if (status == 503 || status == 429)
-		net_reply_header(request, "Retry-After", "1");
+		net_reply_header(request, "Retry-After", retry_after(request, retry_ms));
 	if (row->status >= 500)
 		trace_error("api.failed", "request", net_request_id(request), "method",
 			    net_request_method(request), "path", net_request_path(request), "code",

@@ -19,5 +19,8 @@ const struct api_error_row *api_error_row(enum error_code code);
 /// (5xx) are traced with their detail; a 500 tells the client only under which request to look them up.
 /// `status` is another one than the row's, or 0.
 void api_reply_error(struct net_request *request, const struct error *err, int status);
+/// The same, for a refusal that tells when to come again: Retry-After in whole seconds, from 1.
+void api_reply_error_until(struct net_request *request, const struct error *err, int status,
+			   int64_t retry_ms);
 
 #endif

@@ -47,6 +47,14 @@ static bool starts_with(const char *text, const char *start)
 	return text && strncmp(text, start, strlen(start)) == 0;
 }
 
+// What is known of a client before it says who it is.
+static void find_origin(struct api_request *req)
+{
+	const char *agent = net_request_header(req->net, "User-Agent");
+	req->caller.origin = starts_with(agent, "turso-cli/") || starts_with(agent, "atoll/") ? "cli" : "web";
+	req->caller.address = net_request_peer(req->net);
+}
+
 static bool find_caller(struct api_request *req, struct error *err)
 {
 	const char *token = bearer_token(net_request_header(req->net, "Authorization"));
@@ -54,9 +62,7 @@ static bool find_caller(struct api_request *req, struct error *err)
 		return error_set(err, ERR_UNAUTHORIZED, "missing authorization header");
 	if (!platform_authenticate(req->platform, token, req->arena, &req->caller, err))
 		return false;
-	const char *agent = net_request_header(req->net, "User-Agent");
-	req->caller.origin = starts_with(agent, "turso-cli/") || starts_with(agent, "atoll/") ? "cli" : "web";
-	req->caller.address = net_request_peer(req->net);
+	find_origin(req);
 	return true;
 }
 
@@ -151,8 +157,10 @@ static bool find_group(struct api_request *req, struct error *err)
 
 static bool admit(struct api_request *req, struct error *err)
 {
-	if (req->row->who == WHO_ANYBODY)
+	if (req->row->who == WHO_ANYBODY) {
+		find_origin(req);
 		return true;
+	}
 	if (!find_caller(req, err))
 		return false;
 	if (req->row->who < WHO_VIEWER)
@@ -176,8 +184,9 @@ static bool handle(struct api_request *req, struct error *err)
 static struct replay_ticket ticket_of(const struct api_request *req, const char *key)
 {
 	OWNED(buffer) struct buffer text = {0};
-	buffer_printf(&text, "%lld\n%lld\n%s\n%s\n%s", (long long)req->caller.user,
-		      (long long)req->caller.organization, req->row->method, net_request_path(req->net), key);
+	buffer_printf(&text, "%lld\n%lld\n%lld\n%s\n%s\n%s", (long long)req->caller.user,
+		      (long long)req->caller.organization, (long long)req->caller.group, req->row->method,
+		      net_request_path(req->net), key);
 	const struct buffer *body = net_request_body(req->net);
 	struct replay_ticket ticket;
 	crypt_hash(text.data, text.size, ticket.key);
@@ -237,6 +246,6 @@ void gate_serve(void *context, struct net_request *request)
 	gate_allow_origin(api, request);
 	const char *key = req.row->forms & KEYED ? net_request_header(request, "Idempotency-Key") : NULL;
 	if (!admit(&req, &err) || !(key && key[0] ? handle_once(&req, key, &err) : handle(&req, &err)))
-		api_reply_error(request, &err, req.error_status);
+		api_reply_error_until(request, &err, req.error_status, req.retry_ms);
 	net_request_finish(request);
 }

@@ -8,13 +8,35 @@
 api_handler api_get_latest_release;
 
 // tokens.c
-api_handler api_validate_token, api_list_tokens, api_mint_token, api_mint_token_wrapped, api_revoke_token;
+api_handler api_validate_token, api_list_tokens, api_mint_token, api_mint_token_wrapped, api_revoke_token,
+	api_list_organization_tokens, api_revoke_organization_token;
+
+// login.c, login_page.c
+api_handler api_login, api_end_sessions, api_ask_login, api_answer_login, api_ask_signup, api_answer_signup;
+
+// users.c
+api_handler api_get_caller, api_change_password, api_list_users, api_get_user, api_create_user,
+	api_update_user, api_delete_user;
 
 // organizations.c
-api_handler api_get_caller, api_list_organizations, api_get_organization;
+api_handler api_list_organizations, api_get_organization, api_create_organization, api_update_organization,
+	api_destroy_organization;
 
 // members.c
-api_handler api_list_members, api_get_member;
+api_handler api_list_members, api_get_member, api_add_member, api_add_named_member, api_set_role,
+	api_remove_member;
+
+// invites.c
+api_handler api_list_invites, api_list_invites_v1, api_create_invite, api_create_invite_v1, api_remove_invite,
+	api_list_own_invites, api_accept_own_invite, api_decline_invite, api_accept_invite;
+
+// audit.c
+api_handler api_list_audit;
+
+// billing.c
+api_handler api_list_plans, api_get_subscription, api_set_subscription, api_list_invoices,
+	api_open_billing_portal, api_get_payment_methods, api_create_stripe_customer,
+	api_get_billing_customer, api_set_billing_customer, api_list_jwks, api_refuse_jwks;
 
 // locations.c
 api_handler api_list_locations, api_list_locations_by_platform, api_get_location, api_get_closest_region;

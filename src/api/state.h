@@ -12,6 +12,7 @@
 struct api {
 	struct platform *platform;
 	const char *cors_origin; // NULL = off
+	const char *url;
 	int64_t wait_ms_max;
 	struct arena arena; // routes and texts, made at the start
 	struct net_route *routes;

@@ -17,53 +17,12 @@ void view_name(struct json_writer *w, const char *key, const char *name)
 	json_write_end_object(w);
 }
 
-void view_caller(struct json_writer *w, const struct caller *caller)
-{
-	json_write_object(w);
-	json_write_key(w, "user");
-	json_write_object(w);
-	json_write_member_text(w, "username", caller->username);
-	json_write_member_text(w, "name", caller->username);
-	json_write_member_text(w, "email", caller->email);
-	json_write_member_text(w, "avatarUrl", "");
-	json_write_member_text(w, "plan", "self-hosted");
-	json_write_member_bool(w, "mfa", false);
-	json_write_member_bool(w, "has_pending_invites", false);
-	json_write_end_object(w);
-	json_write_end_object(w);
-}
-
 // -- tokens -------------------------------------------------------------------------------------------
 
 void view_token_validity(struct json_writer *w, int64_t exp)
 {
 	json_write_object(w);
 	json_write_member_integer(w, "exp", exp);
-	json_write_end_object(w);
-}
-
-static void write_token(struct json_writer *w, const struct token *token)
-{
-	char created[CLOCK_TEXT_BYTES];
-	clock_format(token->created_ms, created);
-	json_write_object(w);
-	json_write_member_text(w, "name", token->name);
-	json_write_member_text(w, "id", token->id);
-	if (token->organization)
-		json_write_member_text(w, "organization", token->organization);
-	json_write_key(w, "created_at");
-	json_write_text_sized(w, created, strlen("YYYY-MM-DD"));
-	json_write_end_object(w);
-}
-
-void view_tokens(struct json_writer *w, const struct token *tokens, size_t count)
-{
-	json_write_object(w);
-	json_write_key(w, "tokens");
-	json_write_array(w);
-	for (size_t i = 0; i < count; i++)
-		write_token(w, &tokens[i]);
-	json_write_end_array(w);
 	json_write_end_object(w);
 }
 
@@ -90,20 +49,20 @@ void view_token_minted_wrapped(struct json_writer *w, const struct token *token,
 
 // -- organizations ------------------------------------------------------------------------------------
 
-static void write_organization(struct json_writer *w, const struct organization *organization)
+void view_organization_object(struct json_writer *w, const struct organization *organization)
 {
 	json_write_object(w);
 	json_write_member_text(w, "id", organization->uuid);
 	json_write_member_text(w, "name", organization->name);
 	json_write_member_text(w, "slug", organization->slug);
 	json_write_member_text(w, "type", organization->type);
-	json_write_member_bool(w, "overages", false);
+	json_write_member_bool(w, "overages", organization->overages);
 	json_write_member_bool(w, "blocked_reads", false);
 	json_write_member_bool(w, "blocked_writes", false);
 	json_write_member_text(w, "plan_id", "self-hosted");
 	json_write_member_text(w, "plan_timeline", "");
 	json_write_member_text(w, "platform", "");
-	json_write_member_bool(w, "require_mfa", false);
+	json_write_member_bool(w, "require_mfa", organization->require_mfa);
 	json_write_end_object(w);
 }
 
@@ -111,7 +70,7 @@ void view_organization(struct json_writer *w, const struct organization *organiz
 {
 	json_write_object(w);
 	json_write_key(w, "organization");
-	write_organization(w, organization);
+	view_organization_object(w, organization);
 	json_write_end_object(w);
 }
 
@@ -121,8 +80,19 @@ void view_organizations(struct json_writer *w, const struct organization *organi
 	json_write_key(w, "organizations");
 	json_write_array(w);
 	for (size_t i = 0; i < count; i++)
-		write_organization(w, &organizations[i]);
+		view_organization_object(w, &organizations[i]);
 	json_write_end_array(w);
+	json_write_end_object(w);
+}
+
+// The command line reads "org" (§3.2).
+void view_organization_created(struct json_writer *w, const struct organization *organization)
+{
+	json_write_object(w);
+	json_write_key(w, "org");
+	view_organization_object(w, organization);
+	json_write_key(w, "organization");
+	view_organization_object(w, organization);
 	json_write_end_object(w);
 }
 

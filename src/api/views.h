@@ -3,30 +3,65 @@
 #ifndef ATOLL_API_VIEWS_H
 #define ATOLL_API_VIEWS_H
 
+#include "api/billing.h"
 #include "base/json_write.h"
+#include "platform/audit.h"
 #include "platform/group.h"
 #include "platform/instance.h"
+#include "platform/invite.h"
 #include "platform/location.h"
+#include "platform/member.h"
 #include "platform/token.h"
 #include "platform/usage.h"
+#include "platform/user.h"
 
 /// {}: done, and there is nothing to tell.
 void view_nothing(struct json_writer *w);
 /// {"database":"my-db"}
 void view_name(struct json_writer *w, const char *key, const char *name);
 
-void view_caller(struct json_writer *w, const struct caller *caller);
+void view_caller(struct json_writer *w, const struct caller *caller, bool has_pending_invites);
+void view_user(struct json_writer *w, const struct user *user);
+void view_users(struct json_writer *w, const struct user *users, size_t count);
+void view_session(struct json_writer *w, const struct session *session);
+void view_sessions_ended(struct json_writer *w, int64_t valid_from_ms);
 
 /// exp is in seconds since 1970, or -1 for a token that does not expire.
 void view_token_validity(struct json_writer *w, int64_t exp);
 void view_tokens(struct json_writer *w, const struct token *tokens, size_t count);
+void view_organization_tokens(struct json_writer *w, const struct token *tokens, size_t count);
 void view_token_minted(struct json_writer *w, const struct token *token, const char *secret);
 void view_token_minted_wrapped(struct json_writer *w, const struct token *token, const char *secret);
 
 void view_organization(struct json_writer *w, const struct organization *organization);
 void view_organizations(struct json_writer *w, const struct organization *organizations, size_t count);
+/// The object itself.
+void view_organization_object(struct json_writer *w, const struct organization *organization);
+void view_organization_created(struct json_writer *w, const struct organization *organization);
 void view_member(struct json_writer *w, const struct member *member);
 void view_members(struct json_writer *w, const struct member *members, size_t count);
+
+void view_member_added(struct json_writer *w, const struct member *member);
+void view_invites(struct json_writer *w, const struct invite *invites, size_t count);
+void view_invited(struct json_writer *w, const struct invite *invite);
+/// The form of 2024.
+void view_invites_v1(struct json_writer *w, const struct invite *invites, size_t count);
+void view_invited_v1(struct json_writer *w, const struct invite *invite);
+/// The caller's own.
+void view_own_invites(struct json_writer *w, const struct invite *invites, size_t count);
+/// session is NULL for a caller that has one.
+void view_invite_accepted(struct json_writer *w, const struct invite *invite, const struct session *session);
+void view_audit(struct json_writer *w, const struct audit_entry *entries, size_t count, int64_t page,
+		int64_t page_size, int64_t total);
+
+void view_plans(struct json_writer *w);
+void view_subscription(struct json_writer *w, const struct organization *organization);
+void view_no_invoices(struct json_writer *w);
+void view_no_jwks(struct json_writer *w);
+void view_billing_portal(struct json_writer *w, const char *url);
+void view_payment_methods(struct json_writer *w);
+void view_stripe_customer(struct json_writer *w);
+void view_billing_customer(struct json_writer *w, const struct billing_customer *customer);
 
 void view_locations(struct json_writer *w, const struct location *const *locations, size_t count);
 void view_locations_by_platform(struct json_writer *w, const struct location *const *locations, size_t count);

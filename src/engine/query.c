@@ -36,6 +36,12 @@ static void keep_failure(struct store_txn *txn)
 		txn->error.code = ERR_IO;
 }
 
+void store_fail(struct store_txn *txn, enum error_code code, const char *message)
+{
+	if (txn->error.code == ERR_NONE)
+		error_set(&txn->error, code, "%s", message);
+}
+
 static void end_queries(struct store_txn *txn)
 {
 	while (txn->queries) {

@@ -44,6 +44,8 @@ static inline void store_txn_cleanup(struct store_txn **txn)
 
 /// True when a query of the transaction failed; fills err.
 bool store_failed(struct store_txn *txn, struct error *err);
+/// Makes the transaction fail with an error of the caller's own, unless it has failed already.
+void store_fail(struct store_txn *txn, enum error_code code, const char *message);
 /// True when `err` says that a UNIQUE or PRIMARY KEY constraint was broken.
 bool query_is_unique_violation(const struct error *err);
 

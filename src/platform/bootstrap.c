@@ -1,41 +1,16 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/clock.h"
 #include "base/disk.h"
 #include "base/json_write.h"
 #include "base/trace.h"
 #include "platform/internal.h"
 
-static int64_t add_user(struct store_txn *txn, const char *username)
-{
-	struct query *q = sql_query(txn, SQL_ADD_USER);
-	query_bind_text(q, ":username", username);
-	query_bind_integer(q, ":now", clock_wall_ms());
-	return sql_single(q);
-}
-
-static void add_organization(struct store_txn *txn, const struct caller *owner, const char *slug,
-			     const char *name, const char *type)
+static void add_team(struct store_txn *txn, const struct caller *owner, const char *slug, const char *name)
 {
 	char uuid[CRYPT_UUID_TEXT_BYTES];
 	crypt_uuid(uuid);
-	struct query *q = sql_query(txn, SQL_ADD_ORGANIZATION);
-	query_bind_text(q, ":uuid", uuid);
-	query_bind_text(q, ":slug", slug);
-	query_bind_text(q, ":name", name);
-	query_bind_text(q, ":type", type);
-	query_bind_integer(q, ":creator", owner->user);
-	query_bind_integer(q, ":now", clock_wall_ms());
-	int64_t row = sql_single(q);
-
-	q = sql_org_query(txn, SQL_ADD_MEMBER, row);
-	query_bind_integer(q, ":user", owner->user);
-	query_bind_text(q, ":role", role_name(ROLE_OWNER));
-	query_bind_integer(q, ":now", clock_wall_ms());
-	query_run(q);
-	audit_add(txn, owner, row, "org-create", "created organization",
-		  (struct audit_datum[]){{"name", name}, {"slug", slug}, {NULL, NULL}});
+	organization_add(txn, owner, uuid, slug, name, "team");
 }
 
 static bool write_file(const struct platform_bootstrap *first, const char *slug, const char *token,
@@ -80,14 +55,15 @@ bool platform_bootstrap(struct platform *platform, const struct platform_bootstr
 		return store_commit(&txn, err);
 	}
 	struct caller owner = {.username = first->username, .origin = "cli"};
-	owner.user = add_user(txn, first->username);
-	add_organization(txn, &owner, first->username, "personal", "personal");
+	struct user_wish wish = {.username = first->username, .administrator = true};
+	owner.user = user_add(txn, &owner, &wish, NULL).row;
 	// Who names both alike gets one organization: slugs are unique, and the personal one is already there.
 	if (strcasecmp(slug, first->username) == 0)
 		snprintf(slug, sizeof(slug), "%s", first->username);
 	else
-		add_organization(txn, &owner, slug, first->organization, "team");
-	const char *token = token_add(platform, txn, owner.user, "bootstrap", 0, &arena, &id);
+		add_team(txn, &owner, slug, first->organization);
+	struct token_row row = {.user = owner.user, .name = "bootstrap"};
+	const char *token = token_add(platform, txn, &row, &arena, &id);
 	// The file before the commit: a crash in between leaves a useless file, which the next start replaces,
 	// instead of a server whose only token nobody has.
 	if (store_failed(txn, err) || !write_file(first, slug, token, err) || !store_commit(&txn, err))

@@ -12,10 +12,14 @@
 #include "platform/group.h"
 #include "platform/instance.h"
 #include "platform/location.h"
+#include "platform/login.h"
+#include "platform/member.h"
 #include "platform/names.h"
 #include "platform/store.h"
+#include "platform/user.h"
 
 struct lost_event;
+struct passwords;
 struct usage_meter;
 struct uploads;
 struct platform {
@@ -36,6 +40,8 @@ struct platform {
 	char *implicit_group; // of databases that name none; NULL: they stand alone
 	pthread_mutex_t
 		rules_mutex; // held while rules go from the store to the fleet, so that none overtakes
+	struct passwords *passwords;
+	int64_t login_lifetime_ms;
 
 	struct uploads *uploads; // upload.c
 
@@ -54,10 +60,76 @@ MUST_USE bool locations_open(struct platform *platform, const char *codes, const
 			     const char *closest, struct error *err);
 void locations_close(struct platform *platform);
 
+// -- organization.c
+enum role role_of(const char *name);
+/// Without regard to letter case.
+bool organization_slug_is_free(struct store_txn *txn, const char *slug);
+/// With its owner. Returns the row.
+int64_t organization_add(struct store_txn *txn, const struct caller *owner, const char *uuid,
+			 const char *slug, const char *name, const char *type);
+int64_t organization_personal(struct store_txn *txn, int64_t user);
+/// Without anybody's role. Leaves *out as it is when there is no such row.
+void organization_find_row(struct store_txn *txn, int64_t row, struct arena *arena, struct organization *out);
+/// Fails: ERR_DELETE_PROTECTED
+bool organization_is_removable(struct store_txn *txn, int64_t organization, struct arena *arena,
+			       struct error *err);
+/// With everything in it; lists databases whose files are to go after the commit (databases_removed).
+void organization_remove(struct store_txn *txn, int64_t organization, struct buffer *out_uuids);
+
+// -- member.c
+/// Fails: ERR_BAD_REQUEST "cannot add members to a personal organization"
+bool member_may_join(const struct organization *organization, struct error *err);
+/// Fails: ERR_ALREADY_EXISTS "user U is already a member of organization O"
+bool member_is_new(struct store_txn *txn, const struct organization *organization, const struct user *user,
+		   struct error *err);
+/// Ends the user's pending invites to the organization.
+void member_add(struct store_txn *txn, const struct caller *caller, int64_t organization,
+		const struct user *user, enum role role);
+
+// -- user.c
+/// False without a word when there is none.
+bool user_look_for(struct store_txn *txn, const char *username, struct arena *arena, struct user *out);
+bool user_look_for_email(struct store_txn *txn, const char *email, struct arena *arena, struct user *out);
+/// Fails: ERR_USER_NOT_FOUND
+bool user_find(struct store_txn *txn, const char *username, struct arena *arena, struct user *out,
+	       struct error *err);
+bool user_find_row(struct store_txn *txn, int64_t row, struct arena *arena, struct user *out,
+		   struct error *err);
+/// The first user, or `username` if not NULL. Fails: ERR_NOT_FOUND
+bool user_find_operator(struct store_txn *txn, const char *username, struct arena *arena, struct caller *out,
+			struct error *err);
+/// Whether name, e-mail and password keep the rules; whether name and e-mail are free.
+bool user_check_wish(const struct user_wish *wish, struct error *err);
+bool user_is_free(struct store_txn *txn, const struct user_wish *wish, struct arena *arena,
+		  struct error *err);
+/// With its personal organization. `author` is who makes the account; with user 0 it is the user itself.
+struct user user_add(struct store_txn *txn, const struct caller *author, const struct user_wish *wish,
+		     const char *password_hash);
+
+// -- login.c
+/// Counts and checks a password. `user` is NULL when `name` is nobody's.
+MUST_USE bool login_try(struct platform *platform, const struct user *user, const char *name,
+			const char *password, const char *address, bool *out_matches, int64_t *out_retry_ms,
+			struct error *err);
+struct session session_add(struct platform *platform, struct store_txn *txn, const struct user *user,
+			   struct arena *arena);
+
 // -- token.c
-/// Stores a token under `name` and writes it. The name is known to be free.
-const char *token_add(struct platform *platform, struct store_txn *txn, int64_t user, const char *name,
-		      int64_t organization, struct arena *arena, const char **out_id);
+/// A fresh jti.
+const char *token_make_id(struct arena *arena);
+/// The JWT that names it; expires_s 0 = never.
+const char *token_write(const struct platform *platform, struct arena *arena, const char *id,
+			int64_t expires_s);
+/// Stores a token under its name and writes it. The name is known to be free; group_uuid and scopes belong together.
+struct token_row {
+	int64_t user;
+	const char *name;
+	int64_t organization;   // 0 = all
+	const char *group_uuid; // NULL = all
+	unsigned scopes;        // of a group's token
+};
+const char *token_add(struct platform *platform, struct store_txn *txn, const struct token_row *row,
+		      struct arena *arena, const char **out_id);
 MUST_USE bool token_seed_open(struct platform *platform, struct error *err);
 
 // -- database.c

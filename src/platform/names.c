@@ -36,6 +36,31 @@ bool name_is_for_user(const char *name)
 	return holds_only(name, letters_and_digits, LETTERS_DIGITS_DASH, USERNAME_LENGTH_MAX);
 }
 
+bool name_is_email(const char *text)
+{
+	size_t length = strnlen(text, EMAIL_LENGTH_MAX + 1);
+	const char *at = strchr(text, '@');
+	if (length > EMAIL_LENGTH_MAX || !at || at == text || at[1] == '\0' || strchr(at + 1, '@'))
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if ((unsigned char)text[i] <= ' ' || text[i] == 0x7F)
+			return false;
+	}
+	return true;
+}
+
+bool name_is_for_organization(const char *name)
+{
+	char slug[NAME_BYTES];
+	size_t characters = 0;
+	for (const char *at = name; *at; at++) {
+		if ((unsigned char)*at < ' ' || *at == 0x7F)
+			return false;
+		characters += ((unsigned char)*at & 0xC0) != 0x80;
+	}
+	return characters <= NAME_LENGTH_MAX && name_make_slug(name, slug);
+}
+
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;

@@ -9,6 +9,7 @@ enum {
 	NAME_LENGTH_MAX = 64, // databases, groups, instances, slugs, platform tokens
 	NAME_BYTES = NAME_LENGTH_MAX + 1,
 	USERNAME_LENGTH_MAX = 39,
+	EMAIL_LENGTH_MAX = 254,
 	LABEL_BYTES = 3 * NAME_BYTES, // machine, database and organization joined by '-'
 	LABEL_LENGTH_IN_DNS_MAX = 63
 };
@@ -19,6 +20,11 @@ bool name_is_plain(const char *name);
 bool name_is_for_token(const char *name);
 /// A-Z, a-z, 0-9 and '-', 1..39.
 bool name_is_for_user(const char *name);
+
+/// Something, '@' once, something; no blanks; 1..254.
+bool name_is_email(const char *text);
+/// 1..64 characters (not bytes) without control characters, of which a slug can be made.
+bool name_is_for_organization(const char *name);
 
 /// Lower-cased, everything else becomes '-', runs of it collapse, both ends are trimmed, cut at 64. False when
 /// nothing is left.

@@ -1,4 +1,4 @@
-/// organization: owners of databases, and who belongs to them.
+/// organization: owners of databases, and what their members may do. Who they are: member.h, invite.h.
 #ifndef ATOLL_PLATFORM_ORGANIZATION_H
 #define ATOLL_PLATFORM_ORGANIZATION_H
 
@@ -22,12 +22,6 @@ struct organization {
 	int64_t only_group; // the caller's token sees nothing but this group; 0 = everything
 };
 
-struct member {
-	const char *username;
-	const char *email;
-	enum role role;
-};
-
 /// The organization that a request means. `ref` is a slug or a UUID (which wins); NULL is the caller's
 /// personal organization, or the one that the token is restricted to. Fails: ERR_ORG_NOT_FOUND "organization
 /// not found", ERR_NOT_A_MEMBER "not a member of organization O"
@@ -40,13 +34,20 @@ MUST_USE bool platform_list_organizations(struct platform *platform, const struc
 					  struct arena *arena, struct organization **out, size_t *out_count,
 					  struct error *err);
 
-/// By username.
-MUST_USE bool platform_list_members(struct platform *platform, const struct organization *organization,
-				    struct arena *arena, struct member **out, size_t *out_count,
-				    struct error *err);
-/// Fails: ERR_MEMBER_NOT_FOUND "could not find member"
-MUST_USE bool platform_find_member(struct platform *platform, const struct organization *organization,
-				   const char *username, struct arena *arena, struct member *out,
-				   struct error *err);
+/// With dry_run nothing is made, and *out says what would be; its uuid is then "".
+/// Fails: ERR_INVALID_NAME, ERR_ALREADY_EXISTS "organization with slug S already exists"
+MUST_USE bool platform_create_organization(struct platform *platform, const struct caller *caller,
+					   const char *name, bool dry_run, struct arena *arena,
+					   struct organization *out, struct error *err);
+
+MUST_USE bool platform_update_organization(struct platform *platform, const struct caller *caller,
+					   const struct organization *organization, bool overages,
+					   bool require_mfa, struct error *err);
+
+/// With its databases, groups, members, invites and tokens. What of its files a crash leaves goes at the next start.
+/// Fails: ERR_BAD_REQUEST "cannot delete personal organization", ERR_DELETE_PROTECTED (a group or database of it)
+MUST_USE bool platform_destroy_organization(struct platform *platform, const struct caller *caller,
+					    const struct organization *organization, struct arena *arena,
+					    struct error *err);
 
 #endif

@@ -5,7 +5,10 @@
 
 #include "base/clock.h"
 #include "platform/internal.h"
+#include "platform/password.h"
 #include "platform/usage_meter.h"
+
+enum { LOGIN_LIFETIME_MS = 7 * 24 * 60 * 60 * 1000, LOGIN_FAILURES_MAX = 10 };
 
 bool platform_open(const struct platform_options *options, struct platform **out, struct error *err)
 {
@@ -21,6 +24,10 @@ bool platform_open(const struct platform_options *options, struct platform **out
 		ASSERT(platform->implicit_group);
 	}
 	pthread_mutex_init(&platform->rules_mutex, NULL);
+	platform->login_lifetime_ms =
+		options->login_lifetime_ms ? options->login_lifetime_ms : LOGIN_LIFETIME_MS;
+	platform->passwords = passwords_create(options->login_failures_max ? options->login_failures_max
+									   : LOGIN_FAILURES_MAX);
 	pthread_mutex_init(&platform->instances_mutex, NULL);
 	uploads_open(platform, options);
 	clock_cond_init(&platform->instances_changed);
@@ -58,6 +65,7 @@ void platform_close(struct platform *platform)
 	uploads_close(platform);
 	fleet_events_forget(platform);
 	access_destroy(platform->access);
+	passwords_destroy(platform->passwords);
 	pthread_mutex_destroy(&platform->instances_mutex);
 	pthread_mutex_destroy(&platform->rules_mutex);
 	pthread_cond_destroy(&platform->instances_changed);

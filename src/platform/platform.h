@@ -46,6 +46,8 @@ struct platform_options {
 	int64_t usage_interval_ms;  // between two times that usage is stored
 	uint64_t upload_bytes_max;  // of a file; 0 = 1 GiB
 	struct platform_fetcher fetcher; // for dumps that lie elsewhere; without a function they are refused
+	int64_t login_lifetime_ms;       // of login tokens; 0 = 7 days
+	int login_failures_max;          // of a user in a minute; 0 = 10
 };
 
 /// Opens the store, brings its schema up to date, connects itself to the fleet (describe, instance_event) and

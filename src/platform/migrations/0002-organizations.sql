@@ -17,6 +17,7 @@ ALTER TABLE token ADD COLUMN group_uuid TEXT;
 ALTER TABLE token ADD COLUMN scopes TEXT;
 DROP INDEX token_name;
 CREATE UNIQUE INDEX token_name ON token (user, name) WHERE revoked_ms IS NULL AND kind = 'api';
+CREATE INDEX token_login ON token (user, created_ms) WHERE kind = 'login';
 CREATE INDEX token_organization ON token (organization) WHERE revoked_ms IS NULL;
 
 CREATE TABLE database_group (

@@ -266,9 +266,8 @@ static void a_restricted_token_stays_in_its_organization(void **state)
 	struct token token;
 	const char *narrow;
 	must(platform_authenticate(world.platform, world.mel, &world.arena, &caller, &err), &err);
-	must(platform_mint_token(world.platform, &caller, "narrow", "acme", &world.arena, &token, &narrow,
-				 &err),
-	     &err);
+	struct token_wish wish = {.name = "narrow", .organization = "acme"};
+	must(platform_mint_token(world.platform, &caller, &wish, &world.arena, &token, &narrow, &err), &err);
 	expect("GET", ACME "/databases", narrow, "", 200, "\"databases\":[");
 	expect("GET", "/v1/organizations/mel", world.mel, "", 200, "\"slug\":\"mel\"");
 	expect("GET", "/v1/organizations/mel", narrow, "", 403, "not_a_member");

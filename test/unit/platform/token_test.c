@@ -6,8 +6,9 @@
 static bool mint(struct world *world, const char *name, const char *organization, struct token *out,
 		 const char **secret)
 {
-	return platform_mint_token(world->platform, &world->caller, name, organization, &world->arena, out,
-				   secret, &world->err);
+	struct token_wish wish = {.name = name, .organization = organization};
+	return platform_mint_token(world->platform, &world->caller, &wish, &world->arena, out, secret,
+				   &world->err);
 }
 
 static bool authenticate(struct world *world, const char *secret, struct caller *out)
@@ -130,14 +131,17 @@ static void a_restricted_token_sees_one_organization(void **state)
 					       &world->err));
 	assert_int_equal(count, 1);
 	assert_string_equal(tokens[0].name, "narrow");
-	assert_false(platform_mint_token(world->platform, &restricted, "wide", NULL, &world->arena, &token,
-					 &secret, &world->err));
+	struct token_wish wide = {.name = "wide"};
+	assert_false(platform_mint_token(world->platform, &restricted, &wide, &world->arena, &token, &secret,
+					 &world->err));
 	assert_int_equal(world->err.code, ERR_INSUFFICIENT_SCOPE);
-	assert_false(platform_mint_token(world->platform, &restricted, "other", "admin", &world->arena,
-					 &token, &secret, &world->err));
+	struct token_wish other = {.name = "other", .organization = "admin"};
+	assert_false(platform_mint_token(world->platform, &restricted, &other, &world->arena, &token, &secret,
+					 &world->err));
 	assert_int_equal(world->err.code, ERR_NOT_A_MEMBER);
-	world_must(world, platform_mint_token(world->platform, &restricted, "same", "my-org", &world->arena,
-					      &token, &secret, &world->err));
+	struct token_wish same = {.name = "same", .organization = "my-org"};
+	world_must(world, platform_mint_token(world->platform, &restricted, &same, &world->arena, &token,
+					      &secret, &world->err));
 	world_expect(world, platform_revoke_token(world->platform, &restricted, "bootstrap", &world->err),
 		     ERR_TOKEN_NOT_FOUND, "could not find token bootstrap");
 }
