@@ -143,6 +143,13 @@ void body_permissions(struct json_fields *fields, struct arena *arena, const cha
 	*out_count = count;
 }
 
+const char *body_target(struct json_fields *fields, const char *first, const char *second)
+{
+	const char *other = body_text(fields, second, JSON_OPTIONAL);
+	const char *target = body_text(fields, first, other ? JSON_OPTIONAL : JSON_REQUIRED);
+	return target ? target : other;
+}
+
 const char *body_location(struct json_fields *fields)
 {
 	const char *location = body_text(fields, "location", JSON_OPTIONAL);

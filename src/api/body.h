@@ -43,6 +43,9 @@ void body_permissions(struct json_fields *fields, struct arena *arena, const cha
 /// `role`: "viewer", "member" (also when absent and optional) or "admin"; else "invalid role".
 enum role body_role(struct json_fields *fields, enum json_need need);
 
+/// The organization that something goes over to, under either name; required, and missed under the first.
+const char *body_target(struct json_fields *fields, const char *first, const char *second);
+
 /// `location`, or `region` as older clients call it; NULL when neither is there.
 const char *body_location(struct json_fields *fields);
 

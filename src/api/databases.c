@@ -188,6 +188,19 @@ bool api_wake_database(struct api_request *req, struct error *err)
 	return true;
 }
 
+bool api_transfer_database(struct api_request *req, struct error *err)
+{
+	struct database database;
+	struct json_fields fields = api_fields(req);
+	const char *target = body_target(&fields, "org", "organization");
+	if (!json_fields_ok(&fields, err) ||
+	    !platform_transfer_database(req->platform, &req->caller, &req->organization, &req->database,
+					target, req->arena, &database, err))
+		return false;
+	view_database(&req->out, &database);
+	return true;
+}
+
 // -- configuration ------------------------------------------------------------------------------------
 
 bool api_get_configuration(struct api_request *req, struct error *err)

@@ -154,6 +154,21 @@ bool api_rotate_group(struct api_request *req, struct error *err)
 	return true;
 }
 
+// -- transfer -----------------------------------------------------------------------------------------
+
+bool api_transfer_group(struct api_request *req, struct error *err)
+{
+	struct group group;
+	struct json_fields fields = api_fields(req);
+	const char *target = body_target(&fields, "organization", "org");
+	if (!json_fields_ok(&fields, err) ||
+	    !platform_transfer_group(req->platform, &req->caller, &req->organization, &req->group, target,
+				     req->arena, &group, err))
+		return false;
+	view_group_transferred(&req->out, &group);
+	return true;
+}
+
 // -- migration to AWS: there is nothing to migrate to -------------------------------------------------
 
 bool api_get_group_migration(struct api_request *req, struct error *err)

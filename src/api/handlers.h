@@ -43,14 +43,14 @@ api_handler api_list_locations, api_list_locations_by_platform, api_get_location
 
 // groups.c
 api_handler api_list_groups, api_get_group, api_create_group, api_destroy_group, api_get_group_configuration,
-	api_configure_group, api_unarchive_group, api_mint_group_token, api_rotate_group,
+	api_configure_group, api_unarchive_group, api_transfer_group, api_mint_group_token, api_rotate_group,
 	api_add_group_location, api_remove_group_location, api_wait_group_location, api_rename_group,
 	api_update_group, api_get_group_migration, api_refuse_group_migration;
 
 // databases.c
 api_handler api_list_databases, api_create_database, api_get_database, api_destroy_database,
-	api_get_configuration, api_configure_database, api_wake_database, api_mint_database_token,
-	api_rotate_database, api_update_database;
+	api_get_configuration, api_configure_database, api_wake_database, api_transfer_database,
+	api_mint_database_token, api_rotate_database, api_update_database;
 
 // instances.c
 api_handler api_list_instances, api_create_instance, api_get_instance, api_destroy_instance,

@@ -90,6 +90,13 @@ MUST_USE bool platform_find_database(struct platform *platform, const struct org
 				     const char *ref, struct arena *arena, struct database *out,
 				     struct error *err);
 
+/// As platform_transfer_group, for a database that stands alone.
+/// Fails: ERR_GROUP_MEMBER "database D is part of group G; transfer the group instead", and as there
+MUST_USE bool platform_transfer_database(struct platform *platform, const struct caller *caller,
+					 const struct organization *organization,
+					 const struct database *database, const char *target,
+					 struct arena *arena, struct database *out, struct error *err);
+
 /// Data, instances, hostnames and tokens die; the name is free at once.
 /// Fails: ERR_DELETE_PROTECTED "database X is protected against deletion"
 MUST_USE bool platform_destroy_database(struct platform *platform, const struct caller *caller,

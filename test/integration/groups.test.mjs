@@ -258,6 +258,67 @@ test('tokens of a group', async (t) => {
 	});
 });
 
+test('transfers', async (t) => {
+	const other = `/v1/organizations/${server.username}`;
+	await make_group('moving', 'ord', ['nrt']);
+	const db = await make_database('moved', 'moving');
+	const token = answered(await api('POST', '/groups/moving/auth/tokens')).jwt;
+	await server.rows(db.label, 'CREATE TABLE t (x)');
+
+	await t.test('refused where they cannot go', async () => {
+		const to = (organization) => api('POST', '/groups/moving/transfer', { organization });
+		refused(await to('nobody'), 404, 'organization not found', 'org_not_found');
+		refused(await to(server.organization), 400, undefined, 'bad_request');
+		refused(await to(undefined), 400, 'organization is required', 'missing_field');
+		answered(await server.api('POST', `${other}/databases`, { name: 'moved' }));
+		refused(await to(server.username), 409, /moved/, 'already_exists');
+		answered(await server.api('DELETE', `${other}/databases/moved`));
+		answered(await server.api('POST', `${other}/groups`, { name: 'moving', location: 'ams' }));
+		refused(await to(server.username), 409, 'group already exists', 'already_exists');
+		answered(await server.api('DELETE', `${other}/groups/moving`));
+		assert.equal(answered(await api('GET', '/groups/moving')).group.name, 'moving');
+	});
+	await t.test('of a group: old addresses and tokens go on', async () => {
+		const { group, ...bare } = answered(await api('POST', '/groups/moving/transfer', { organization: server.username }));
+		assert.deepEqual(group, bare);
+		assert.deepEqual([group.name, group.locations], ['moving', ['ord', 'nrt']]);
+		refused(await api('GET', '/groups/moving'), 404, undefined, 'group_not_found');
+		refused(await api('GET', '/databases/moved'), 404, undefined, 'database_not_found');
+		const { database } = answered(await server.api('GET', `${other}/databases/moved`));
+		assert.deepEqual([database.DbId, database.group], [db.DbId, 'moving']);
+		assert.equal(label_of(database.Hostname), `moved-${server.username}`);
+		const { instances } = answered(await server.api('GET', `${other}/databases/moved/instances`));
+		const labels = [db.label, label_of(database.Hostname), ...[...db.instances, ...instances].map((one) => label_of(one.hostname))];
+		assert.equal(new Set(labels).size, 6);
+		for (const label of labels)
+			for (const jwt of [token, server.jwt_of.get(db.label)]) assert.deepEqual(await server.rows(label, 'SELECT count(*) AS n FROM t', { token: jwt }), [{ n: 0 }]);
+		refused(await api('POST', '/databases', { name: 'moved' }), 409, 'hostname is already taken', 'already_exists');
+	});
+	await t.test('and back', async () => {
+		answered(await server.api('POST', `${other}/groups/moving/transfer`, { org: server.organization }));
+		const { database } = answered(await api('GET', '/databases/moved'));
+		assert.equal(label_of(database.Hostname), db.label);
+		assert.deepEqual((await instances_of('moved')).map((one) => one.hostname), db.instances.map((one) => one.hostname));
+		await server.restart();
+		assert.deepEqual(await server.rows(`moved-${server.username}`, 'SELECT count(*) AS n FROM t', { token }), [{ n: 0 }]);
+		answered(await api('DELETE', '/groups/moving'));
+		assert.equal((await server.sql(`moved-${server.username}`, 'SELECT 1', { token })).status, 404);
+	});
+	await t.test('of a database that stands alone', async () => {
+		const alone = await server.createDatabase('alone');
+		await server.rows(alone.label, 'CREATE TABLE t (x)');
+		const { database } = answered(await api('POST', '/databases/alone/transfer', { org: server.username }));
+		assert.equal(label_of(database.Hostname), `alone-${server.username}`);
+		for (const label of [alone.label, `alone-${server.username}`, alone.instances[0].label])
+			assert.deepEqual(await server.rows(label, 'SELECT count(*) AS n FROM t', { token: alone.jwt }), [{ n: 0 }]);
+		refused(await api('GET', '/databases/alone'), 404, undefined, 'database_not_found');
+	});
+	await t.test('of a database of a group', async () => {
+		await make_database('bound', 'keyed');
+		refused(await api('POST', '/databases/bound/transfer', { org: server.username }), 400, 'database bound is part of group keyed; transfer the group instead', 'group_member');
+	});
+});
+
 test('a start finishes what a kill left', async () => {
 	const crashed = await startServer();
 	try {

@@ -47,6 +47,7 @@ static const struct right {
 	const char *method;
 	enum api_who who;
 } rights[] = {
+	{"/databases/{db}/transfer", NULL, WHO_ADMIN},
 	{"/databases", "GET", WHO_VIEWER},
 	{"/databases", NULL, WHO_MEMBER},
 	{"/groups/{group}/transfer", NULL, WHO_ADMIN},
