@@ -24,6 +24,7 @@ const char *hint_of(const char *server_code)
 		{"invalid_location", "\"atoll db locations\" lists them"},
 		{"location_not_found", "\"atoll locations list\" lists them"},
 		{"member_not_found", "\"atoll org members list\" shows the members"},
+		{"user_not_found", "\"atoll user list\" shows the users, to administrators of the server"},
 		{"invite_not_found", "\"atoll org invites list\" shows the pending ones"},
 		{"token_not_found", "\"atoll auth api-tokens list\" shows yours"},
 		{"primary_instance",

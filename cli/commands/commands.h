@@ -28,6 +28,7 @@ bool command_org_invites_create(struct call *call, struct error *err);
 bool command_org_invites_list(struct call *call, struct error *err);
 bool command_org_invites_remove(struct call *call, struct error *err);
 bool command_org_invites_accept(struct call *call, struct error *err);
+bool command_org_invites_decline(struct call *call, struct error *err);
 bool command_org_audit_logs(struct call *call, struct error *err);
 bool command_plan_show(struct call *call, struct error *err);
 bool command_invoice_list(struct call *call, struct error *err);

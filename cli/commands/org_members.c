@@ -1,5 +1,6 @@
 // Members of an organization, and those who are invited.
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -112,30 +113,36 @@ bool command_org_invites_create(struct call *call, struct error *err)
 	return true;
 }
 
-bool command_org_invites_list(struct call *call, struct error *err)
+static void print_invites(struct call *call, const struct json *list, bool mine)
 {
-	const char *path = NULL;
-	OWNED(json_root) struct json *root = NULL;
-	if (!invites_path(call, NULL, &path, err) ||
-	    !client_call(&call->client, "GET", path, NULL, &root, err))
-		return false;
-	const struct json *list = json_read_get(root, "invites");
-	if (call->json) {
-		call_print_answer(root);
-		return true;
-	}
-	if (json_read_size(list) == 0) {
-		puts("Nobody is invited at present.");
-		return true;
-	}
-	OWNED(table) struct table table = table_of((const char *const[]){"EMAIL", "ROLE", "INVITED"}, 3);
+	OWNED(table)
+	struct table table = table_of(
+		(const char *const[]){mine ? "ORGANIZATION" : "EMAIL", "USERNAME", "ROLE", "INVITED"}, 4);
 	for (size_t i = 0; i < json_read_size(list); i++) {
 		const struct json *invite = json_read_at(list, i);
-		table_add(&table, json_text_at(invite, "email"));
+		table_add(&table, json_text_at(invite, mine ? "organization" : "email"));
+		table_add(&table, json_text_at(invite, "username"));
 		table_add(&table, json_text_at(invite, "role"));
 		table_add(&table, json_text_at(invite, "created_at"));
 	}
 	table_print(&table, stdout, call_table_style(call));
+}
+
+bool command_org_invites_list(struct call *call, struct error *err)
+{
+	bool mine = call_switch(call, "mine");
+	const char *path = "/v1/invites";
+	OWNED(json_root) struct json *root = NULL;
+	if ((!mine && !invites_path(call, NULL, &path, err)) ||
+	    !client_call(&call->client, "GET", path, NULL, &root, err))
+		return false;
+	const struct json *list = json_read_get(root, "invites");
+	if (call->json)
+		call_print_answer(root);
+	else if (json_read_size(list) == 0)
+		puts(mine ? "Nobody invites you at present." : "Nobody is invited at present.");
+	else
+		print_invites(call, list, mine);
 	return true;
 }
 
@@ -150,25 +157,73 @@ bool command_org_invites_remove(struct call *call, struct error *err)
 	return true;
 }
 
-bool command_org_invites_accept(struct call *call, struct error *err)
+// With the secret that was handed over, for somebody who is not logged in and may have no account yet.
+static bool accept_with_account(struct call *call, const char *username, struct json **out, struct error *err)
 {
-	const char *username = call_option(call, "username"), *password = NULL;
-	if (username && !secret_choose(call, &password, err))
+	const char *password = NULL;
+	if (!secret_choose(call, &password, err))
 		return false;
 	OWNED(buffer) struct buffer body = {0};
 	struct json_writer w = json_write_to(&body);
 	json_write_object(&w);
 	json_write_member_text(&w, "token", call_argument(call, 0));
-	if (username) {
-		json_write_member_text(&w, "username", username);
-		json_write_member_text(&w, "password", password);
-	}
+	json_write_member_text(&w, "username", username);
+	json_write_member_text(&w, "password", password);
 	json_write_end_object(&w);
-	static const char path[] = "/v1/invites/accept";
+	return client_post_public(&call->client, "/v1/invites/accept", buffer_text(&body), out, err);
+}
+
+// An invite of the caller's own, by the organization that invites.
+static bool find_own_invite(struct call *call, int64_t *out_id, struct error *err)
+{
+	const char *org = call_argument(call, 0);
 	OWNED(json_root) struct json *root = NULL;
-	if (!(username ? client_post_public(&call->client, path, buffer_text(&body), &root, err)
-		       : client_call(&call->client, "POST", path, buffer_text(&body), &root, err)))
+	if (!client_call(&call->client, "GET", "/v1/invites", NULL, &root, err))
 		return false;
-	call_say(call, root, "You are in organization %s now.", json_text_at(root, "organization"));
+	const struct json *list = json_read_get(root, "invites");
+	for (size_t i = 0; i < json_read_size(list); i++) {
+		const struct json *invite = json_read_at(list, i);
+		if (strcmp(json_text_at(invite, "organization"), org) == 0) {
+			*out_id = json_read_integer(json_read_get(invite, "id"));
+			return true;
+		}
+	}
+	error_set(err, ERR_BAD_REQUEST, "no organization \"%s\" invites you", org);
+	return error_detail(
+		err, "\"atoll org invites list --mine\" shows who does; a token of an invite goes with "
+		     "--username");
+}
+
+bool command_org_invites_accept(struct call *call, struct error *err)
+{
+	const char *username = call_option(call, "username");
+	int64_t id = 0;
+	OWNED(json_root) struct json *root = NULL;
+	bool ok =
+		username
+			? accept_with_account(call, username, &root, err)
+			: find_own_invite(call, &id, err) &&
+				  client_call(&call->client, "POST",
+					      arena_printf(call->arena, "/v1/invites/%" PRId64 "/accept", id),
+					      NULL, &root, err);
+	if (!ok)
+		return false;
+	const char *org = json_text_at(root, "organization");
+	call_say(call, root, "You are %s of organization %s now.", json_text_at(root, "role"), org);
+	if (username && !call->json)
+		printf("Log in with: atoll auth login --url %s --username %s\n", call->settings.url.value,
+		       username);
+	return true;
+}
+
+bool command_org_invites_decline(struct call *call, struct error *err)
+{
+	int64_t id = 0;
+	OWNED(json_root) struct json *root = NULL;
+	if (!find_own_invite(call, &id, err) ||
+	    !client_call(&call->client, "DELETE", arena_printf(call->arena, "/v1/invites/%" PRId64, id), NULL,
+			 &root, err))
+		return false;
+	call_say(call, root, "The invite of %s is declined.", call_argument(call, 0));
 	return true;
 }

@@ -66,18 +66,46 @@ bool command_user_delete(struct call *call, struct error *err)
 	return true;
 }
 
+static bool set_own_password(struct call *call, const char *password, const char *current, struct json **out,
+			     struct error *err)
+{
+	OWNED(buffer) struct buffer body = {0};
+	struct json_writer w = json_write_to(&body);
+	json_write_object(&w);
+	json_write_member_text(&w, "password", password);
+	if (current)
+		json_write_member_text(&w, "current_password", current);
+	json_write_end_object(&w);
+	return client_call(&call->client, "POST", "/v1/user/password", buffer_text(&body), out, err);
+}
+
+// Who has one must know it; the server says whether.
+static bool change_own_password(struct call *call, const char *password, struct json **out, struct error *err)
+{
+	const char *current = NULL;
+	if (set_own_password(call, password, NULL, out, err))
+		return true;
+	return strcmp(call->client.server_code, "missing_field") == 0 &&
+	       secret_read(call, "Current password: ", &current, err) &&
+	       set_own_password(call, password, current, out, err);
+}
+
 bool command_user_password(struct call *call, struct error *err)
 {
 	const char *name = call_argument(call, 0), *password = NULL;
-	const char *path =
-		name ? arena_printf(call->arena, "/v1/users/%s", address_segment(call->arena, name))
-		     : "/v1/user";
 	OWNED(json_root) struct json *root = NULL;
-	if (!secret_choose(call, &password, err) ||
-	    !client_call(&call->client, "PATCH", path, call_json_text(call, "password", password), &root,
+	if (!secret_choose(call, &password, err))
+		return false;
+	if (!name) {
+		if (!change_own_password(call, password, &root, err))
+			return false;
+		call_say(call, root, "Your password is set; all your sessions are ended.");
+		return true;
+	}
+	const char *path = arena_printf(call->arena, "/v1/users/%s", address_segment(call->arena, name));
+	if (!client_call(&call->client, "PATCH", path, call_json_text(call, "password", password), &root,
 			 err))
 		return false;
-	call_say(call, root, "The password of %s is set; all sessions of that user are ended.",
-		 name ? name : "you");
+	call_say(call, root, "The password of %s is set; all sessions of that user are ended.", name);
 	return true;
 }
