@@ -1,6 +1,6 @@
-// A fleet in a temporary folder with a few databases, for tests of seeds and of moments of the past.
-#ifndef TEST_FLEET_SEED_WORLD_H
-#define TEST_FLEET_SEED_WORLD_H
+/// A fleet in a temporary folder with a few databases, for tests of seeds and of moments of the past.
+#ifndef ATOLL_TEST_UNIT_FLEET_SEED_WORLD_H
+#define ATOLL_TEST_UNIT_FLEET_SEED_WORLD_H
 
 #include <pthread.h>
 #include <setjmp.h>
