@@ -10,7 +10,7 @@ static const char *const schemas[] = {
 #include "schemas.json.inc"
 };
 
-enum { SCHEMAS_DEPTH_MAX = 32, OK = 200 };
+enum { SCHEMAS_DEPTH_MAX = 32 };
 
 struct json *openapi_schemas(void)
 {
@@ -176,15 +176,20 @@ static void write_reference(struct json_writer *w, const char *kind, const char 
 	json_write_end_object(w);
 }
 
-static void write_content(struct json_writer *w, const struct json *root, const char *name)
+static void write_content_of(struct json_writer *w, const struct json *root, const char *name)
 {
-	json_write_key(w, "content");
-	json_write_object(w);
 	json_write_key_escaped(w, openapi_type(openapi_schema(root, name)));
 	json_write_object(w);
 	json_write_key(w, "schema");
 	write_reference(w, "schemas", name);
 	json_write_end_object(w);
+}
+
+static void write_content(struct json_writer *w, const struct json *root, const char *name)
+{
+	json_write_key(w, "content");
+	json_write_object(w);
+	write_content_of(w, root, name);
 	json_write_end_object(w);
 }
 
@@ -237,6 +242,25 @@ static bool may_refuse(const struct api_row *row, const struct json *root, int s
 	}
 }
 
+// A form is answered by pages, also when it is refused, and by leading the browser elsewhere.
+static bool is_form(const struct api_row *row, const struct json *root)
+{
+	return row->takes && strcmp(openapi_type(openapi_schema(root, row->takes)),
+				    "application/x-www-form-urlencoded") == 0;
+}
+
+static void write_form_refusal(struct json_writer *w, const struct json *root, const struct refusal *refusal)
+{
+	json_write_object(w);
+	json_write_member_text(w, "description", refusal->description);
+	json_write_key(w, "content");
+	json_write_object(w);
+	write_content_of(w, root, "Page");
+	write_content_of(w, root, "Error");
+	json_write_end_object(w);
+	json_write_end_object(w);
+}
+
 static void write_answers(struct json_writer *w, const struct json *root, const struct api_row *row)
 {
 	const char *gives = row->gives ? row->gives : "Nothing";
@@ -249,12 +273,22 @@ static void write_answers(struct json_writer *w, const struct json *root, const 
 	if (strcmp(gives, "NoBody") != 0)
 		write_content(w, root, gives);
 	json_write_end_object(w);
+	if (is_form(row, root)) {
+		json_write_key(w, "303");
+		json_write_object(w);
+		json_write_member_text(w, "description", "Done; the browser is led back to who sent it.");
+		write_content(w, root, "Page");
+		json_write_end_object(w);
+	}
 	for (size_t i = 0; i < ARRAY_LENGTH(refusals); i++) {
 		if (!may_refuse(row, root, refusals[i].status))
 			continue;
 		snprintf(status, sizeof(status), "%d", refusals[i].status);
 		json_write_key_escaped(w, status);
-		write_reference(w, "responses", refusals[i].name);
+		if (is_form(row, root))
+			write_form_refusal(w, root, &refusals[i]);
+		else
+			write_reference(w, "responses", refusals[i].name);
 	}
 	json_write_end_object(w);
 }
