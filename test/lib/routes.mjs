@@ -2,7 +2,11 @@
 import { readFileSync } from 'node:fs';
 
 const source = new URL('../../src/api/routes.c', import.meta.url);
-const starts = { ORG: '/v1/organizations/{org}', DB: '/v1/organizations/{org}/databases/{db}', GROUP: '/v1/organizations/{org}/groups/{group}' };
+const starts = {
+	ORG: '/v1/organizations/{org}',
+	DB: '/v1/organizations/{org}/databases/{db}',
+	GROUP: '/v1/organizations/{org}/groups/{group}',
+};
 
 /// One entry a row: {method, path, handler, who, scope, body, forms, paths}; `paths` are all under which it is served.
 export function route_rows() {
