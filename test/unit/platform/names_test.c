@@ -79,6 +79,40 @@ static void labels_are_compared_without_case(void **state)
 	assert_true(name_make_label(long_text + 1, label));
 }
 
+static void email_addresses(void **state)
+{
+	static const char *const good[] = {"a@b", "ann+x@example.com", "\xc3\xbc@x.y"};
+	static const char *const bad[] = {"", "a", "@", "a@", "@b", "a@b@c", "a b@c", "a@b\n", "a@\x7f"};
+	char longest[256];
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(name_is_email(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(name_is_email(bad[i]));
+	memset(longest, 'a', sizeof(longest));
+	longest[1] = '@';
+	longest[EMAIL_LENGTH_MAX] = '\0';
+	assert_true(name_is_email(longest));
+	longest[EMAIL_LENGTH_MAX] = 'a';
+	longest[EMAIL_LENGTH_MAX + 1] = '\0';
+	assert_false(name_is_email(longest));
+}
+
+static void names_of_organizations(void **state)
+{
+	char name[2 * NAME_LENGTH_MAX + 3];
+	assert_true(name_is_for_organization("Team \xc3\x9c"));
+	assert_false(name_is_for_organization(""));
+	assert_false(name_is_for_organization("---"));
+	assert_false(name_is_for_organization("a\tb"));
+	// Characters are counted, not bytes.
+	for (size_t i = 0; i < NAME_LENGTH_MAX; i++)
+		memcpy(name + 2 * i, "\xc3\xbc", 2);
+	memcpy(name + 2 * NAME_LENGTH_MAX - 2, "x", 2);
+	assert_true(name_is_for_organization(name));
+	memcpy(name + 2 * NAME_LENGTH_MAX - 2, "xy", 3);
+	assert_false(name_is_for_organization(name));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +121,8 @@ int main(void)
 		cmocka_unit_test(users_are_called_as_on_github),
 		cmocka_unit_test(slugs_come_from_any_name_with_a_letter_or_digit),
 		cmocka_unit_test(labels_are_compared_without_case),
+		cmocka_unit_test(email_addresses),
+		cmocka_unit_test(names_of_organizations),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
