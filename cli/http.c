@@ -2,10 +2,8 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
@@ -14,6 +12,7 @@
 #include "base/clock.h"
 #include "base/disk.h"
 #include "cli/address.h"
+#include "cli/interrupts.h"
 
 enum { TICK_MS = 100, CONNECT_TIMEOUT_MS = 10000, UPLOAD_BUFFER_BYTES = 256 * 1024 };
 static const size_t answer_bytes_max = 512UL << 20;
@@ -24,8 +23,7 @@ struct http {
 	char *proxy;
 	void (*tick)(void *context);
 	void *tick_context;
-	int interrupt_fd; // -1 until interrupts are caught
-	bool ignores_interrupts;
+	struct interrupts interrupts;
 	char failure[CURL_ERROR_SIZE];
 };
 
@@ -35,7 +33,7 @@ bool http_create(struct http **out, struct error *err)
 		return error_set(err, ERR_INTERNAL, "libcurl cannot be started");
 	struct http *http = calloc(1, sizeof(*http));
 	ASSERT(http != NULL);
-	http->interrupt_fd = -1;
+	http->interrupts.fd = -1;
 	http->easy = curl_easy_init();
 	http->multi = curl_multi_init();
 	if (!http->easy || !http->multi) {
@@ -52,7 +50,7 @@ void http_destroy(struct http *http)
 		return;
 	curl_easy_cleanup(http->easy);
 	curl_multi_cleanup(http->multi);
-	fd_cleanup(&http->interrupt_fd);
+	fd_cleanup(&http->interrupts.fd);
 	free(http->proxy);
 	free(http);
 	curl_global_cleanup();
@@ -77,52 +75,24 @@ void http_on_tick(struct http *http, void (*tick)(void *context), void *context)
 	http->tick_context = context;
 }
 
-static void catch_signals(struct http *http, const sigset_t *signals)
-{
-	if (http->interrupt_fd >= 0 || sigprocmask(SIG_BLOCK, signals, NULL) != 0)
-		return;
-	http->interrupt_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (http->interrupt_fd < 0)
-		sigprocmask(SIG_UNBLOCK, signals, NULL);
-}
-
 void http_catch_interrupts(struct http *http)
 {
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	catch_signals(http, &signals);
+	interrupts_catch(&http->interrupts, false);
 }
 
 void http_catch_endings(struct http *http)
 {
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
-	catch_signals(http, &signals);
-}
-
-// Whether a Ctrl-C came since the last look.
-static bool take_interrupt(struct http *http)
-{
-	struct signalfd_siginfo signal;
-	bool came = false;
-	while (http->interrupt_fd >= 0 &&
-	       read(http->interrupt_fd, &signal, sizeof(signal)) == (ssize_t)sizeof(signal))
-		came = true;
-	return came && !http->ignores_interrupts;
+	interrupts_catch(&http->interrupts, true);
 }
 
 void http_ignore_interrupts(struct http *http, bool ignore)
 {
-	http->ignores_interrupts = ignore;
+	http->interrupts.ignored = ignore;
 }
 
 void http_forget_interrupts(struct http *http)
 {
-	take_interrupt(http);
+	interrupts_take(&http->interrupts);
 }
 
 bool http_pause(struct http *http, int64_t pause_ms, struct error *err)
@@ -132,9 +102,9 @@ bool http_pause(struct http *http, int64_t pause_ms, struct error *err)
 		int64_t left_ms = deadline_ms - clock_monotonic_ms();
 		if (left_ms <= 0)
 			return true;
-		struct pollfd keyboard = {.fd = http->interrupt_fd, .events = POLLIN};
+		struct pollfd keyboard = {.fd = http->interrupts.fd, .events = POLLIN};
 		poll(&keyboard, 1, left_ms < TICK_MS ? (int)left_ms : TICK_MS);
-		if (take_interrupt(http))
+		if (interrupts_take(&http->interrupts))
 			return error_set(err, ERR_SHUTDOWN, "interrupted");
 		if (http->tick)
 			http->tick(http->tick_context);
@@ -340,10 +310,10 @@ static enum outcome run_transfer(struct http *http, CURLcode *out_code)
 			*out_code = message->data.result;
 			return OUTCOME_DONE;
 		}
-		struct curl_waitfd keyboard = {.fd = http->interrupt_fd, .events = CURL_WAIT_POLLIN};
-		unsigned extra = http->interrupt_fd >= 0 ? 1 : 0;
+		struct curl_waitfd keyboard = {.fd = http->interrupts.fd, .events = CURL_WAIT_POLLIN};
+		unsigned extra = http->interrupts.fd >= 0 ? 1 : 0;
 		curl_multi_poll(http->multi, &keyboard, extra, TICK_MS, NULL);
-		if (take_interrupt(http))
+		if (interrupts_take(&http->interrupts))
 			return OUTCOME_INTERRUPTED;
 		if (http->tick)
 			http->tick(http->tick_context);

@@ -43,7 +43,7 @@ static void measure(struct progress *progress, int64_t now_ms)
 
 void progress_line(const struct progress *progress, char *text, size_t size)
 {
-	char done[32], total[32], rate[32], left[40] = "";
+	char done[32], total[32], rate[32], left[64] = "";
 	format_bytes(progress->done, done, sizeof(done));
 	format_bytes((uint64_t)progress->rate, rate, sizeof(rate));
 	if (progress->total < 0) {
@@ -54,12 +54,15 @@ void progress_line(const struct progress *progress, char *text, size_t size)
 	uint64_t whole = (uint64_t)progress->total;
 	unsigned percent = whole > 0 ? (unsigned)((double)progress->done * 100 / (double)whole) : 100;
 	format_bytes(whole, total, sizeof(total));
-	if (progress->rate >= 1 && progress->done < whole)
+	if (progress->note)
+		snprintf(left, sizeof(left), "%s", progress->note);
+	else if (progress->rate >= 1 && progress->done < whole)
 		format_seconds((int64_t)((double)(whole - progress->done) / progress->rate) + 1, left,
 			       sizeof(left));
 	snprintf(text, size, "%s: %3u %%, %s of %s%s%s%s%s%s%s", progress->what, percent, done, total,
 		 progress->rate > 0 ? ", " : "", progress->rate > 0 ? rate : "",
-		 progress->rate > 0 ? "/s" : "", *left ? ", " : "", left, *left ? " left" : "");
+		 progress->rate > 0 ? "/s" : "", *left ? ", " : "", left,
+		 *left && !progress->note ? " left" : "");
 }
 
 static void draw(struct progress *progress)

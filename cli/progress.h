@@ -16,7 +16,8 @@ struct progress {
 	bool rewrites; // one line again and again
 	bool drawn;
 	char what[160];
-	int64_t total; // -1 unknown
+	const char *note; // why nothing moves; NULL otherwise
+	int64_t total;    // -1 unknown
 	uint64_t done;
 	int64_t drawn_ms;       // monotonic
 	int64_t measured_ms;    // when `rate` was last brought up to date

@@ -155,18 +155,26 @@ static bool send_with_spinner(struct client *client, const struct http_request *
 	return ok;
 }
 
-// Sends until it arrives, or until there is no hope. While it waits the display stands still.
-static bool send_surely(struct client *client, struct http_request *request, struct json **out,
-			struct error *err)
+// Sends until it arrives, or until there is no hope. `show` may be NULL.
+static bool send_surely(struct client *client, struct http_request *request, struct show *show,
+			struct json **out, struct error *err)
 {
 	int64_t pause_ms = PAUSE_MS_FIRST;
 	for (int tries = 1;; tries++) {
 		if (client_send(client, request, out, err))
 			return true;
+		// What was sent of it counts no more.
+		if (request->upload)
+			request->upload->sent = 0;
 		if (tries == TRIES_MAX || !is_passing(client, err))
 			return false;
 		struct error stopped;
-		if (!http_pause(client->http, pause_ms, &stopped)) {
+		if (show)
+			show->progress.note = "not answered, trying again";
+		bool go_on = http_pause(client->http, pause_ms, &stopped);
+		if (show)
+			show->progress.note = NULL;
+		if (!go_on) {
 			*err = stopped;
 			return false;
 		}
@@ -187,7 +195,7 @@ static bool start_upload(struct client *client, const char *base, const char *to
 		.timeout_ms = CALL_MS,
 	};
 	OWNED(json_root) struct json *root = NULL;
-	if (!send_surely(client, &request, &root, err))
+	if (!send_surely(client, &request, NULL, &root, err))
 		return false;
 	int64_t chunk = json_read_integer(json_read_get(root, "chunk_size"));
 	const char *id = json_text_at(root, "upload_id");
@@ -220,7 +228,7 @@ static bool send_chunks(struct client *client, const char *place, const char *to
 			.stall_ms = STALL_MS,
 		};
 		OWNED(json_root) struct json *root = NULL;
-		ok = send_surely(client, &request, &root, err);
+		ok = send_surely(client, &request, &show, &root, err);
 		if (ok)
 			on_tick(&show);
 	}

@@ -47,6 +47,7 @@ describe('manual pages', () => {
 		const flags = shown('atolld.8');
 		const keys = shown('atolld.conf.5');
 		const help = execFileSync(server_binary, ['--help'], { encoding: 'utf8' });
+		for (const [, words] of help.matchAll(/^  atolld ([a-z]+ [a-z]+)/gm)) assert.ok(flags.includes(`atolld ${words}`), words);
 		for (const name of names) {
 			assert.match(flags, new RegExp(`^ +--${name} `, 'm'));
 			assert.match(help, new RegExp(`^ +--${name} `, 'm'));

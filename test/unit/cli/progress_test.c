@@ -87,6 +87,19 @@ static void a_part_sent_again_takes_the_amount_back_and_no_rate_below_nothing(vo
 	screen_close(&screen);
 }
 
+static void tells_why_nothing_moves(void **state)
+{
+	struct screen screen;
+	char line[320];
+	screen_open(&screen, 100LL * MIB, true);
+	progress_set(&screen.progress, 25 * MIB, 1000);
+	screen.progress.note = "trying again";
+	progress_line(&screen.progress, line, sizeof(line));
+	assert_string_equal(line,
+			    "Uploading books.db:  25 %, 25.0 MiB of 100.0 MiB, 25.0 MiB/s, trying again");
+	screen_close(&screen);
+}
+
 static void a_terminal_has_one_line_written_again(void **state)
 {
 	struct screen screen;
@@ -151,6 +164,7 @@ int main(void)
 		cmocka_unit_test(tells_bytes_alone_when_the_whole_is_unknown),
 		cmocka_unit_test(an_empty_file_is_complete),
 		cmocka_unit_test(a_part_sent_again_takes_the_amount_back_and_no_rate_below_nothing),
+		cmocka_unit_test(tells_why_nothing_moves),
 		cmocka_unit_test(a_terminal_has_one_line_written_again),
 		cmocka_unit_test(a_failed_transfer_leaves_no_line),
 		cmocka_unit_test(elsewhere_each_tenth_has_a_line),
