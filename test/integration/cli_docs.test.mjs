@@ -1,7 +1,7 @@
 // What explains the programs: manual pages and the completions of the shells, against the programs themselves.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -62,6 +62,31 @@ describe('manual pages', () => {
 			if (!has('mandoc')) continue;
 			const lint = spawnSync('mandoc', ['-T', 'lint', '-W', 'warning', page(name)], { encoding: 'utf8' });
 			assert.equal(lint.stdout, '', name);
+		}
+	});
+});
+
+describe('installation', () => {
+	const skip = !(has('meson') && existsSync(path.join(built, 'build.ninja'))) && 'no build folder here';
+
+	test('puts programs, pages and completions where they are looked for', { skip }, () => {
+		const root = mkdtempSync(path.join(tmpdir(), 'atoll-install-'));
+		try {
+			execFileSync('meson', ['install', '-C', built, '--no-rebuild', '--quiet', '--destdir', root]);
+			const files = readdirSync(root, { recursive: true }).map(String);
+			for (const end of [
+				'bin/atoll',
+				'bin/atolld',
+				'man/man1/atoll.1',
+				'man/man8/atolld.8',
+				'man/man5/atolld.conf.5',
+				'share/bash-completion/completions/atoll',
+				'share/zsh/site-functions/_atoll',
+				'share/fish/vendor_completions.d/atoll.fish',
+			])
+				assert.ok(files.some((file) => file.endsWith(end)), `${end} is missing`);
+		} finally {
+			rmSync(root, { recursive: true, force: true });
 		}
 	});
 });
