@@ -48,6 +48,7 @@ static const struct right {
 	enum api_who who;
 } rights[] = {
 	{"/databases/{db}/transfer", NULL, WHO_ADMIN},
+	{"/databases/{db}/transfer", NULL, WHO_ADMIN},
 	{"/databases", "GET", WHO_VIEWER},
 	{"/databases", NULL, WHO_MEMBER},
 	{"/groups/{group}/transfer", NULL, WHO_ADMIN},
