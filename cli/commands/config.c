@@ -8,10 +8,11 @@
 #include "cli/json_copy.h"
 #include "cli/table.h"
 
-// Enough to tell two tokens apart, not enough to use one.
+// Enough to tell two tokens apart, not enough to use one. They all begin alike.
 static const char *hidden(struct call *call, const char *token)
 {
-	return token ? arena_printf(call->arena, "%.6s…", token) : NULL;
+	size_t size = token ? strlen(token) : 0;
+	return token ? arena_printf(call->arena, "…%s", size > 12 ? token + size - 6 : "") : NULL;
 }
 
 static void write_setting(struct json_writer *w, const char *name, const char *value, const char *origin)

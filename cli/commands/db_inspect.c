@@ -14,6 +14,8 @@
 #include "cli/session.h"
 #include "cli/table.h"
 
+enum { QUERY_BYTES_SHOWN = 120 };
+
 static bool ask(struct session *session, const char *sql, struct session_answer *out, struct error *err)
 {
 	return session_execute(session, sql, strlen(sql), NULL, 0, out, err);
@@ -169,6 +171,19 @@ static void print_instance_usage(struct call *call, const struct json *usage, co
 	table_print(&table, stdout, call_table_style(call));
 }
 
+// As much as makes it known again.
+static void add_query(struct table *table, const char *query)
+{
+	size_t size = strlen(query), cut = QUERY_BYTES_SHOWN;
+	if (size <= cut) {
+		table_add(table, query);
+		return;
+	}
+	while (cut > 0 && ((unsigned char)query[cut] & 0xC0) == 0x80)
+		cut--;
+	table_addf(table, "%.*s…", (int)cut, query);
+}
+
 static void print_queries(struct call *call, const struct json *queries)
 {
 	OWNED(table)
@@ -177,7 +192,7 @@ static void print_queries(struct call *call, const struct json *queries)
 		const struct json *one = json_read_at(queries, i);
 		add_number(&table, json_read_get(one, "rows_read"));
 		add_number(&table, json_read_get(one, "rows_written"));
-		table_add(&table, json_text_at(one, "query"));
+		add_query(&table, json_text_at(one, "query"));
 	}
 	if (table_row_count(&table) == 0) {
 		puts("\nNo statements in the last day.");
@@ -188,11 +203,9 @@ static void print_queries(struct call *call, const struct json *queries)
 }
 
 // What the platform counted.
-static void finish(struct call *call, struct found *found, const struct json *instances, const char *name)
+static void finish(struct call *call, struct found *found, const struct json *instances,
+		   const struct json *usage, const struct json *queries)
 {
-	OWNED(json_root) struct json *usage = fetch_usage(call, name);
-	OWNED(json_root)
-	struct json *queries = call_switch(call, "queries") ? fetch_queries(call, name) : NULL;
 	const struct json *database = json_read_get(usage, "database");
 	const struct json *top = json_read_get(queries, "top_queries");
 	if (call->json) {
@@ -260,9 +273,13 @@ bool command_db_inspect(struct call *call, struct error *err)
 		.tables = table_of((const char *const[]){"TABLE", "INDEXES", "SIZE"}, 3),
 	};
 	const struct json *instances = json_read_get(listed, "instances");
+	// Asked first: to look into the instances is to use them.
+	OWNED(json_root) struct json *usage = fetch_usage(call, name);
+	OWNED(json_root)
+	struct json *queries = call_switch(call, "queries") ? fetch_queries(call, name) : NULL;
 	bool ok = inspect(call, name, instances, &found, err);
 	if (ok)
-		finish(call, &found, instances, name);
+		finish(call, &found, instances, usage, queries);
 	table_cleanup(&found.instances);
 	table_cleanup(&found.tables);
 	return ok;
