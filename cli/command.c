@@ -147,8 +147,8 @@ static bool take_option(struct call *call, int argc, char **argv, int *at, struc
 	size_t size = is_long ? strcspn(name, "=") : 1;
 	const char *value =
 		is_long ? (name[size] == '=' ? name + size + 1 : NULL) : (name[1] ? name + 1 : NULL);
-	bool global;
-	const struct option *option;
+	bool global = false;
+	const struct option *option = NULL;
 	if (!find_option(call, name, size, (char)(is_long ? 0 : name[0]), &option, &global, err))
 		return false;
 	if (!option->value && value)

@@ -46,7 +46,7 @@ static void add_entry(struct call *call, struct table *table, const struct json 
 
 bool command_org_audit_logs(struct call *call, struct error *err)
 {
-	long page, limit;
+	long page = 1, limit = 1;
 	const char *path;
 	OWNED(json_root) struct json *root = NULL;
 	if (!number_of(call, "page", 1, &page, err) || !number_of(call, "limit", 25, &limit, err) ||

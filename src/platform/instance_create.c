@@ -359,7 +359,7 @@ static bool store_instance(struct platform *platform, const struct caller *calle
 			   struct error *err)
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
-	struct home home;
+	struct home home = {0};
 	struct birth birth = {.name = out->name,
 			      .location = wish->location,
 			      .image = wish->image ? wish->image : "latest",

@@ -110,7 +110,7 @@ static bool read_definition(const char *text, struct arena *arena, struct place 
 static bool add_definition(const char *text, struct arena *arena, struct buffer *defined,
 			   struct buffer *places, struct error *err)
 {
-	struct place place;
+	struct place place = {0};
 	if (!*text)
 		return true;
 	if (!read_definition(text, arena, &place, err))
