@@ -22,14 +22,14 @@ const ACTORS = 3;
 const READY_MS = 20_000;
 const random = Random.from_env('PLATFORM_CRASH_SEED');
 const LOCATIONS = ['ord', 'nrt', 'ams', 'fra'];
-const GROUPS = ['red', 'blue'];
+const GROUPS = ['red', 'blue', 'green'];
 const DATABASES = ['one', 'two', 'three', 'four', 'five'];
 const USERS = ['ada', 'ben', 'cyd'];
 const EMAILS = ['x@example.com', 'y@example.com'];
 
 /// What an actor has, as the API shows it; also what a call would make of it.
 function nothing() {
-	return { org: null, groups: {}, databases: {}, members: {}, invites: {}, tokens: [] };
+	return { org: null, groups: {}, databases: {}, members: {}, invites: {}, tokens: [], accounts: [] };
 }
 
 function one_of(names, there) {
@@ -53,7 +53,7 @@ const kinds = {
 	org_delete(state) {
 		const guarded = [...Object.values(state.groups), ...Object.values(state.databases).map(({ config }) => config)].some((one) => one.delete_protection);
 		if (!state.org || guarded) return null;
-		return { method: 'DELETE', path: '', change: (next) => Object.assign(next, nothing(), { tokens: next.tokens }) };
+		return { method: 'DELETE', path: '', change: (next) => Object.assign(next, nothing(), { tokens: next.tokens, accounts: next.accounts }) };
 	},
 	group_create(state) {
 		const name = state.org && one_of(GROUPS, (one) => !state.groups[one]);
@@ -79,6 +79,21 @@ const kinds = {
 		if (!name) return null;
 		const delete_protection = random.fraction() < 0.2;
 		return { method: 'PATCH', path: `/groups/${name}/configuration`, body: { delete_protection }, change: (next) => (next.groups[name].delete_protection = delete_protection) };
+	},
+	group_rename(state) {
+		const from = one_of(GROUPS, (one) => state.groups[one]);
+		const to = from && one_of(GROUPS, (one) => !state.groups[one]);
+		if (!to) return null;
+		return {
+			method: 'POST',
+			path: `/groups/${from}/rename`,
+			body: { name: to },
+			change(next) {
+				next.groups[to] = next.groups[from];
+				delete next.groups[from];
+				for (const db of Object.values(next.databases)) if (db.group === from) db.group = to;
+			},
+		};
 	},
 	location_add(state) {
 		const name = one_of(GROUPS, (one) => state.groups[one] && state.groups[one].locations.length < LOCATIONS.length);
@@ -211,6 +226,17 @@ const kinds = {
 		const name = random.pick(state.tokens);
 		return { method: 'DELETE', path: `/v1/auth/api-tokens/${name}`, change: (next) => next.tokens.splice(next.tokens.indexOf(name), 1) };
 	},
+	account_create(state, actor) {
+		const username = one_of([1, 2].map((n) => `${actor.name}-user-${n}`), (one) => !state.accounts.includes(one));
+		if (!username) return null;
+		const body = { username, email: `${username}@example.com`, password: 'long enough to be one' };
+		return { method: 'POST', path: '/v1/users', body, change: (next) => next.accounts.push(username) };
+	},
+	account_delete(state) {
+		if (state.accounts.length === 0) return null;
+		const username = random.pick(state.accounts);
+		return { method: 'DELETE', path: `/v1/users/${username}`, change: (next) => next.accounts.splice(next.accounts.indexOf(username), 1) };
+	},
 };
 
 const weights = {
@@ -219,6 +245,7 @@ const weights = {
 	group_create: 8,
 	group_delete: 2,
 	group_protect: 2,
+	group_rename: 2,
 	location_add: 8,
 	location_remove: 4,
 	db_create: 18,
@@ -234,6 +261,8 @@ const weights = {
 	invite_delete: 2,
 	token_mint: 3,
 	token_revoke: 2,
+	account_create: 2,
+	account_delete: 1,
 };
 
 /// The state in one form, so that two can be compared: order says nothing, and marks that nobody can read are left out.
@@ -248,7 +277,7 @@ function canonical(state) {
 			marks: db.regions.length > 0 && !db.config.block_reads ? [...db.marks].sort() : 'unread',
 		},
 	]);
-	return { ...state, groups: sorted(state.groups), databases: sorted(Object.fromEntries(databases)), members: sorted(state.members), invites: sorted(state.invites), tokens: [...state.tokens].sort() };
+	return { ...state, groups: sorted(state.groups), databases: sorted(Object.fromEntries(databases)), members: sorted(state.members), invites: sorted(state.invites), tokens: [...state.tokens].sort(), accounts: [...state.accounts].sort() };
 }
 
 class Actor {
@@ -337,6 +366,8 @@ class Actor {
 		const found = nothing();
 		const { tokens } = await this.get('/v1/auth/api-tokens');
 		found.tokens = tokens.map(({ name }) => name).filter((name) => name.startsWith(`${this.name}-`));
+		const { users } = await this.get('/v1/users');
+		found.accounts = users.map(({ username }) => username).filter((name) => name.startsWith(`${this.name}-`));
 		const { organizations } = await this.get('/v1/organizations');
 		const mine = organizations.filter(({ slug }) => slug.startsWith(`${this.name}-`));
 		if (mine.length > 1) throw new Error(`${this.name} has ${mine.length} organizations: ${mine.map(({ slug }) => slug)}`);
@@ -349,7 +380,6 @@ class Actor {
 		}
 		for (const { username, role } of (await this.get(`${base}/members`)).members) if (username !== this.server.username) found.members[username] = role;
 		for (const { email, role } of (await this.get(`/v2/organizations/${found.org}/invites`)).invites) found.invites[email] = role;
-		this.state_org_for_list = found.org;
 		const before = this.state.org;
 		this.state.org = found.org;
 		const databases = await this.list();
