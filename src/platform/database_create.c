@@ -33,6 +33,8 @@ static bool check_wish(struct platform *platform, const struct organization *org
 		return error_set(err, ERR_INVALID_FIELD, "invalid image: %s", wish->image);
 	if (wish->location && !platform_find_location(platform, wish->location))
 		return error_set(err, ERR_INVALID_LOCATION, "invalid location: %s", wish->location);
+	if (wish->schema && *wish->schema && !name_is_plain(wish->schema))
+		return error_set(err, ERR_INVALID_FIELD, "invalid schema: %s", wish->schema);
 	if (wish->schema && *wish->schema && wish->is_schema)
 		return error_set(err, ERR_INVALID_FIELD, "schema and is_schema exclude each other");
 	return true;

@@ -119,6 +119,7 @@ test('schemas are kept and found', async () => {
 	const names = async (query) => answered(await api('GET', `/databases?${query}`)).databases.map((one) => one.Name);
 	assert.deepEqual(await names('type=schema'), ['parent-schema']);
 	assert.deepEqual(await names('schema=parent-schema'), ['follower']);
+	refused(await create({ name: 'no', schema: 'No Name' }), 400, 'invalid schema: No Name', 'invalid_field');
 	refused(await create({ name: 'no', schema: 'x', is_schema: true }), 400, 'schema and is_schema exclude each other', 'invalid_field');
 });
 

@@ -319,6 +319,46 @@ test('transfers', async (t) => {
 	});
 });
 
+test('the third version names things by id', async () => {
+	const group = await make_group('third', 'ams');
+	const [org] = answered(await server.api('GET', '/v2/organizations')).organizations.filter((one) => one.slug === server.organization);
+	const base = `/v3/organizations/${org.id}`;
+	const source = answered(await server.api('POST', `${base}/databases`, { name: 'third-db', group_id: group.uuid })).database;
+	assert.deepEqual([source.group, source.regions], ['third', ['ams']]);
+	const copy = answered(await server.api('POST', `${base}/databases`, { name: 'third-copy', group_id: group.uuid, seed: { type: 'database', name: 'third-db' } })).database;
+	const names = async (query) => answered(await server.api('GET', `${base}/databases?${query}`)).databases.map((one) => one.Name);
+	assert.deepEqual(await names(`group_id=${group.uuid}`), ['third-copy', 'third-db']);
+	assert.deepEqual(await names(`group_id=${group.uuid}&limit=1`), ['third-copy']);
+	assert.deepEqual(await names(`parent_db_id=${source.DbId}`), ['third-copy']);
+	assert.deepEqual(answered(await server.api('GET', `${base}/groups/${group.uuid}`)).group, group);
+	assert.ok(answered(await server.api('GET', `${base}/groups`)).groups.some((one) => one.uuid === group.uuid));
+	const { allow_rules_config, ...rest } = answered(await server.api('GET', `${base}/databases/${copy.DbId}`)).database;
+	assert.deepEqual([rest, allow_rules_config], [copy, { allowed_ips: [], allowed_aws_vpc_ids: [] }]);
+	for (const path of [`databases/${copy.DbId}`, `groups/${group.uuid}`]) {
+		const { jwt } = answered(await server.api('POST', `${base}/${path}/auth/tokens`));
+		assert.equal((await server.sql(label_of(copy.Hostname), 'SELECT 1', { token: jwt })).status, 200);
+	}
+	assert.deepEqual(answered(await server.api('DELETE', `${base}/databases/${copy.DbId}`)), { database: 'third-copy' });
+});
+
+test('what was done to groups is written down', async () => {
+	const codes = async () => answered(await api('GET', '/audit-logs?page_size=50')).audit_logs.map((one) => one.code);
+	await make_group('audited', 'ord', ['nrt']);
+	for (const [method, tail, body] of [
+		['PATCH', '/configuration', { delete_protection: true }],
+		['PATCH', '/configuration', { delete_protection: false }],
+		['POST', '/auth/tokens'],
+		['POST', '/auth/rotate'],
+		['DELETE', '/locations/nrt'],
+		['DELETE', ''],
+	])
+		answered(await api(method, `/groups/audited${tail}`, body));
+	assert.deepEqual((await codes()).slice(0, 8), [
+		'group-delete', 'group-location-rm', 'group-token-rotate', 'group-token-create', 'group-unprotect', 'group-protect',
+		'group-location-add', 'group-create',
+	]);
+});
+
 test('a start finishes what a kill left', async () => {
 	const crashed = await startServer();
 	try {
