@@ -178,6 +178,13 @@ test('groups that go, and databases that move to another organization', async ()
 	assert.deepEqual([both.usage.databases, both.usage.groups, both.usage.locations], [2, 1, 2]);
 	const alone = both.databases[0];
 
+	// A token of a group sees the group's databases only.
+	const { token } = await post('/v1/auth/api-tokens/of-g', { organization: 'mover', group: 'g', scopes: ['read'] });
+	const seen = (await server.api('GET', '/v1/organizations/mover/usage', undefined, { authorization: `Bearer ${token}` })).json.organization;
+	assert.deepEqual([seen.usage.databases, seen.usage.groups, seen.databases.length], [1, 1, 1]);
+	assert.deepEqual(seen.databases[0], both.databases[1]);
+	assert.equal(seen.usage.rows_written, both.databases[1].usage.rows_written);
+
 	await post('/v1/organizations/mover/databases/alone/transfer', { org: 'taker' });
 	const [left, taken] = [await used('mover'), await used('taker')];
 	assert.equal(left.usage.rows_written, both.usage.rows_written, 'what was used stays');
