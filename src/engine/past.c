@@ -12,7 +12,7 @@
 #include "engine/internal.h"
 #include "engine/wal.h"
 
-enum { AGAIN_MS = 1000, LANE_WAIT_MS = 10000 };
+enum { AGAIN_MS = 1000, LANE_WAIT_MS = 10000, ROUNDS_MAX = 16 };
 
 static bool is_stopping(void *context)
 {
@@ -109,7 +109,15 @@ static void retention_run(struct task *task)
 {
 	struct engine_database *db = CONTAINER_OF(task, struct engine_database, flush.retention_task);
 	struct error err;
-	if (!is_stopping(db) && !flush_has_failed(db) && !retain(db, &err))
+	bool ok = true;
+	// While one round runs, writers may fill further segments.
+	for (int round = 0; ok && round < ROUNDS_MAX && (round == 0 || log_is_retention_due(db->log));
+	     round++) {
+		if (is_stopping(db) || flush_has_failed(db))
+			break;
+		ok = retain(db, &err);
+	}
+	if (!ok)
 		report(db, &err);
 	// Whoever reads the past holds it up; what failed may fail again.
 	if (log_is_retention_due(db->log) || atomic_load(&db->base_missing))
@@ -176,12 +184,12 @@ bool engine_copy_of_moment(struct engine_database *primary, int64_t at_ms, const
 {
 	if (!wait_until_past(primary, at_ms, err))
 		return false;
-	if (restore(primary, at_ms, path, job, err))
-		return true;
-	unlink(path);
-	if (err->code == ERR_CORRUPT) {
+	bool ok = restore(primary, at_ms, path, job, err);
+	if (!ok)
+		unlink(path);
+	if (!ok && err->code == ERR_CORRUPT)
 		report(primary, err);
-		retention_if_due(primary);
-	}
-	return false;
+	// It has waited for us.
+	retention_if_due(primary);
+	return ok;
 }

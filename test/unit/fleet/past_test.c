@@ -444,7 +444,7 @@ static uint64_t folder_bytes(const struct world *world, int number)
 
 static void kills_and_a_rolling_history_leave_moments_exact(void **state)
 {
-	enum { ROUNDS = 15 };
+	enum { ROUNDS = 9 };
 	struct world *world = *state;
 	struct story *story = story_of(world, 1, SEED_SQL);
 	world_close(world);
@@ -489,7 +489,7 @@ static void kills_and_a_rolling_history_leave_moments_exact(void **state)
 		      outside);
 	assert_true(exact > 0);
 	// One copy and the log, with what is still being folded.
-	int64_t deadline_ms = clock_monotonic_ms() + 20000;
+	int64_t deadline_ms = clock_monotonic_ms() + 90000;
 	while (folder_bytes(world, 1) > (6 << 20))
 		assert_true(clock_monotonic_ms() < deadline_ms);
 	free_story(story);
