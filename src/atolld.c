@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/upload_site.h"
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -23,6 +25,7 @@
 #include "console/pages.h"
 #include "fleet/fleet.h"
 #include "hrana/hrana.h"
+#include "net/fetch.h"
 #include "net/server.h"
 #include "platform/platform.h"
 #include "platform/token.h"
@@ -53,6 +56,7 @@ struct atolld {
 	struct hrana *hrana;
 	struct net_listener listener;
 	struct net_server *server;
+	atomic_bool stopping; // what is fetched for a request is given up
 };
 
 // -- process ------------------------------------------------------------------------------------------
@@ -203,6 +207,26 @@ static struct engine_limits engine_limits_of(const struct settings *settings)
 	};
 }
 
+static bool is_stopping(void *context)
+{
+	struct atolld *atolld = context;
+	return atomic_load(&atolld->stopping);
+}
+
+static bool fetch(void *context, const char *url, int fd, uint64_t size_max, uint64_t *out_size,
+		  struct error *err)
+{
+	struct atolld *atolld = context;
+	const struct net_fetch_limits limits = {
+		.bytes_max = size_max,
+		.timeout_ms = atolld->settings.fetch_timeout,
+		.private_addresses = strcmp(atolld->settings.fetch_private_addresses, "yes") == 0,
+		.is_cancelled = is_stopping,
+		.context = atolld,
+	};
+	return net_fetch(url, fd, &limits, out_size, err);
+}
+
 static bool start_data(struct atolld *atolld, const char *domain, struct error *err)
 {
 	const struct settings *settings = &atolld->settings;
@@ -215,7 +239,6 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.open_databases_max = (int)settings->open_databases_max,
 		.open_files_max = database_files_max(settings),
 		.log_bytes_max = (uint64_t)settings->log_bytes_max,
-		.history_ms = settings->history_retention,
 	};
 	if (!fleet_open(&fleet, &atolld->fleet, err))
 		return false;
@@ -230,6 +253,7 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.workers = atolld->workers,
 		.usage_interval_ms = settings->usage_interval,
 		.upload_bytes_max = (uint64_t)settings->upload_size_max,
+		.fetcher = {.fetch = fetch, .context = atolld},
 		.login_lifetime_ms = settings->login_lifetime,
 		.login_failures_max = (int)settings->login_failures_max,
 	};
@@ -254,7 +278,12 @@ static bool start_doors(struct atolld *atolld, struct error *err)
 	OWNED(buffer) struct buffer url = {0};
 	write_url(settings, &atolld->listener, &url);
 	const struct api_options api = {
-		.platform = atolld->platform, .cors_origin = settings->cors_origin, .url = buffer_text(&url)};
+		.platform = atolld->platform,
+		.cors_origin = settings->cors_origin,
+		.url = buffer_text(&url),
+		.domain = settings->domain,
+		.upload_bytes_max = (uint64_t)settings->upload_size_max,
+	};
 	return api_open(&api, &atolld->api, err);
 }
 
@@ -278,7 +307,8 @@ static bool bootstrap(struct atolld *atolld, struct error *err)
 static bool start_server(struct atolld *atolld, struct error *err)
 {
 	const struct settings *settings = &atolld->settings;
-	const struct net_site sites[] = {hrana_site(atolld->hrana), pages_site(), api_site(atolld->api)};
+	const struct net_site sites[] = {upload_site(atolld->api), hrana_site(atolld->hrana), pages_site(),
+					 api_site(atolld->api)};
 	const struct net_options options = {
 		.listener = &atolld->listener,
 		.tls_cert = or_null(settings->tls_cert),
@@ -334,6 +364,7 @@ static void drain(struct atolld *atolld)
 	net_server_drain(atolld->server, clock_monotonic_ms() + atolld->settings.drain_timeout);
 	// What runs on is stopped, and gets the time to say so.
 	hrana_interrupt(atolld->hrana);
+	atomic_store(&atolld->stopping, true);
 	net_server_drain(atolld->server, clock_monotonic_ms() + LAST_WORD_MS);
 }
 

@@ -1,26 +1,42 @@
 #include "api/api.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/errors.h"
 #include "api/gate.h"
 #include "api/state.h"
+#include "api/uploads.h"
 
-enum { KEEP_ANSWERS_MS = 24 * 60 * 60 * 1000, WAIT_MS_MAX = 30000 };
+enum { KEEP_ANSWERS_MS = 24 * 60 * 60 * 1000, WAIT_MS_MAX = 30000, UPLOAD_BYTES_MAX = 1 << 30 };
 
 static void route_add(struct api *api, const struct api_row *row, const char *path)
 {
+	bool streams = row->body == BODY_STREAM;
 	// What is open and takes no body tells what is known anyway.
 	bool quick = row->who == WHO_ANYBODY && row->body == BODY_NONE;
 	api->routes[api->route_count++] = (struct net_route){
 		.method = row->method,
 		.path = path,
 		.handler = gate_serve,
-		.place = quick ? NET_INLINE : NET_WORKER,
-		.body_bytes_max = row->body == BODY_NONE ? 0 : BODY_BYTES_MAX,
+		.place = quick     ? NET_INLINE
+			 : streams ? NET_STREAM
+				   : NET_WORKER,
+		.body_bytes_max = row->body == BODY_NONE ? 0
+				  : streams              ? api->upload_bytes_max + FORM_BYTES_MAX
+							 : BODY_BYTES_MAX,
 		.facts = row,
 	};
+}
+
+// As net/target.h takes it: lower-case, with a dot before it.
+static const char *dotted(struct arena *arena, const char *domain)
+{
+	char *text = arena_printf(arena, ".%s", domain);
+	for (char *c = text; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return text;
 }
 
 bool api_open(const struct api_options *options, struct api **out, struct error *err)
@@ -33,6 +49,8 @@ bool api_open(const struct api_options *options, struct api **out, struct error 
 	if (options->cors_origin && options->cors_origin[0])
 		api->cors_origin = arena_text(&api->arena, options->cors_origin);
 	api->url = arena_text(&api->arena, options->url ? options->url : "http://localhost");
+	api->domain = dotted(&api->arena, options->domain ? options->domain : "localhost");
+	api->upload_bytes_max = options->upload_bytes_max ? options->upload_bytes_max : UPLOAD_BYTES_MAX;
 	atomic_init(&api->draining, false);
 	api->replay = replay_create(KEEP_ANSWERS_MS, REPLAY_COUNT_MAX);
 
@@ -69,7 +87,11 @@ static void refuse(void *context, struct net_request *request, const struct erro
 		net_reply_header(request, "Access-Control-Max-Age", "86400");
 		return;
 	}
-	api_reply_error(request, err, 0);
+	struct error told = *err;
+	const struct net_route *route = net_request_route(request);
+	if (route && route->place == NET_STREAM)
+		upload_name_limit(&told);
+	api_reply_error(request, &told, 0);
 }
 
 struct net_site api_site(struct api *api)

@@ -19,9 +19,11 @@ struct platform;
 /// 0 takes the value in parentheses.
 struct api_options {
 	struct platform *platform;
-	const char *cors_origin; // for browsers on other origins: "*" or one origin; NULL or "" = off
-	const char *url;         // where people find this server ("http://localhost")
-	int64_t wait_ms_max;     // how long …/wait holds its answer (30,000)
+	const char *cors_origin;   // for browsers on other origins: "*" or one origin; NULL or "" = off
+	const char *url;           // where people find this server ("http://localhost")
+	const char *domain;        // databases are {label}.DOMAIN ("localhost")
+	uint64_t upload_bytes_max; // of a file that is uploaded (1 GiB)
+	int64_t wait_ms_max;       // how long …/wait holds its answer (30,000)
 };
 
 MUST_USE bool api_open(const struct api_options *options, struct api **out, struct error *err);

@@ -16,7 +16,7 @@ static bool is_blank(const struct buffer *bytes)
 
 bool body_read(const struct buffer *bytes, enum body_need need, struct json **out, struct error *err)
 {
-	if (need == BODY_NONE || need == BODY_FORM || is_blank(bytes)) {
+	if (need == BODY_NONE || need == BODY_FORM || need == BODY_STREAM || is_blank(bytes)) {
 		if (need == BODY_REQUIRED)
 			return error_set(err, ERR_MISSING_FIELD, "missing request body");
 		*out = NULL;

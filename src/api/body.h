@@ -12,6 +12,7 @@ enum { BODY_BYTES_MAX = 1 << 20, BODY_DEPTH_MAX = 64 };
 
 enum body_need {
 	BODY_NONE,    // ignored
+	BODY_STREAM,  // a file: the handler reads it as it comes (net_request_read)
 	BODY_FORM,    // of a page in a browser: no JSON, the handler reads it
 	BODY_MAYBE,   // absent and empty are {}
 	BODY_REQUIRED // absent and empty are refused

@@ -56,6 +56,9 @@ api_handler api_list_databases, api_create_database, api_get_database, api_destr
 api_handler api_list_instances, api_create_instance, api_get_instance, api_destroy_instance,
 	api_wait_instance;
 
+// uploads.c
+api_handler api_upload_dump, api_seed_database, api_export_database;
+
 // documents.c
 api_handler api_get_openapi, api_get_docs, api_get_docs_style;
 

@@ -114,6 +114,10 @@ static const struct api_row rows[] = {
 	{"POST",   DB "/auth/rotate",                      api_rotate_database,            WHO_MEMBER,  SCOPE_DB_ROTATE_CREDS, BODY_NONE,     USER_TWIN | V3_TWIN,             "Invalidate all credentials of a database", NULL, NULL},
 	{"POST",   DB "/update",                           api_update_database,            WHO_MEMBER,  SCOPE_DB_CONFIGURE,    BODY_NONE,     USER_TWIN | V3_TWIN,             "Update the server version of a database", NULL, NULL},
 
+	{"POST",   ORG "/databases/dumps",                 api_upload_dump,                WHO_MEMBER,  SCOPE_DB_CREATE,       BODY_STREAM,   USER_TWIN | V3_TWIN,             "Upload a SQL dump for a database that is to be created", "UploadForm", "DumpAnswer"},
+	{"POST",   DB "/seed",                             api_seed_database,              WHO_MEMBER,  SCOPE_DB_CONFIGURE,    BODY_STREAM,   USER_TWIN | V3_TWIN,             "Upload a SQLite file into a database that has no instance", "UploadForm", NULL},
+	{"GET",    DB "/export",                           api_export_database,            WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Download a database as one SQLite file", NULL, "DatabaseFile"},
+
 	{"GET",    DB "/instances",                        api_list_instances,             WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "List instances", NULL, "InstanceList"},
 	{"POST",   DB "/instances",                        api_create_instance,            WHO_MEMBER,  SCOPE_DB_CONFIGURE,    BODY_REQUIRED, USER_TWIN | V3_TWIN | KEYED,     "Create an instance", "NewInstance", "InstanceCreated"},
 	{"GET",    DB "/instances/{instance}",             api_get_instance,               WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Retrieve an instance", NULL, "InstanceAnswer"},

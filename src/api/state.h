@@ -13,6 +13,8 @@ struct api {
 	struct platform *platform;
 	const char *cors_origin; // NULL = off
 	const char *url;
+	const char *domain; // with a dot before it
+	uint64_t upload_bytes_max;
 	int64_t wait_ms_max;
 	struct arena arena; // routes and texts, made at the start
 	struct net_route *routes;

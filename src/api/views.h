@@ -88,6 +88,10 @@ void view_instance(struct json_writer *w, const struct instance *instance);
 void view_instances(struct json_writer *w, const struct instance *instances, size_t count);
 void view_instance_created(struct json_writer *w, const struct instance_created *created);
 
+// views_uploads.c
+void view_dump(struct json_writer *w, const char *url);
+void view_upload_started(struct json_writer *w, const char *id, uint64_t chunk_bytes);
+
 // views_usage.c
 void view_database_usage(struct json_writer *w, const struct database_usage *usage);
 void view_instance_usage(struct json_writer *w, const struct instance *instance,

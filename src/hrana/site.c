@@ -8,7 +8,7 @@
 #include "hrana/errors.h"
 #include "hrana/pipeline.h"
 #include "hrana/simple.h"
-#include "hrana/target.h"
+#include "net/target.h"
 
 // -- answers that need no database ----------------------------------------------------------------------
 
@@ -97,30 +97,33 @@ static struct net_route *make_routes(size_t request_bytes_max)
 
 // -- which requests are ours, and what those get that have no route -------------------------------------
 
-// The label that the request's headers give. False when there is none.
-static bool label_of_headers(const struct hrana *hrana, const struct net_request *request, const char *path,
-			     char label[TARGET_LABEL_BYTES_MAX])
+// The protocol's own paths, which mean a database even where no address names one.
+static bool is_protocol_path(const char *path)
 {
-	const char *text = net_request_header(request, "x-namespace-bin");
-	if (text)
-		return target_of_binary(text, label);
-	text = net_request_header(request, "x-namespace");
-	if (text)
-		return target_of_text(text, label);
-	// A host that names no database may be the platform's own, but not with a path of the protocol.
-	text = net_request_header(request, "host");
-	return text && target_of_host(text, hrana->domain, label) &&
-	       (target_is_protocol_path(path) || access_knows_label(hrana->access, label));
+	static const char *const paths[] = {
+		"/v1/execute",         "/v1/batch",  "/v2",      "/v2/pipeline", "/v3",
+		"/v3/pipeline",        "/v3/cursor", "/version", "/v3-protobuf", "/v3-protobuf/pipeline",
+		"/v3-protobuf/cursor",
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
+		if (strcmp(path, paths[i]) == 0)
+			return true;
+	}
+	return strncmp(path, "/dev/", 5) == 0;
 }
 
+// A host that names no database may be the platform's own, but not with a path of the protocol.
 static bool claims(void *context, struct net_request *request)
 {
 	struct hrana *hrana = context;
 	char label[TARGET_LABEL_BYTES_MAX];
+	const char *rest;
 	const char *path = target_collapse(net_request_arena(request), net_request_path(request));
-	const char *rest = path;
-	bool named = target_of_path(path, label, &rest) || label_of_headers(hrana, request, path, label);
-	if (!named && !target_is_protocol_path(path))
+	enum target_source source = target_of_request(request, path, hrana->domain, label, &rest);
+	bool ours = is_protocol_path(path);
+	bool named = source == TARGET_BY_HOST ? ours || access_knows_label(hrana->access, label)
+					      : source != TARGET_NONE;
+	if (!named && !ours)
 		return false;
 	net_request_set_target(request, named ? label : NULL, rest);
 	net_reply_header(request, "Access-Control-Allow-Origin", "*");

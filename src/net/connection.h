@@ -34,6 +34,7 @@ enum {
 	BODY_KEPT_BYTES = 64 * 1024,         // buffers larger than that are not kept for the next request
 	BODY_DROPPED_BYTES = 64 * 1024,      // body of a route that takes none
 	BODY_WASTED_BYTES = 8 * 1024 * 1024, // read past a limit only so that the client can be told
+	LINGER_BYTES = 32 * 1024 * 1024,     // read after it was told, so that it gets to read it
 };
 
 struct text {

@@ -137,7 +137,7 @@ static enum MHD_Result say_last_words(struct net_request *request)
 static enum MHD_Result linger(struct net_request *request, size_t *upload_size)
 {
 	request->linger_bytes += *upload_size;
-	bool over = *upload_size == 0 || request->linger_bytes > BODY_WASTED_BYTES;
+	bool over = *upload_size == 0 || request->linger_bytes > LINGER_BYTES;
 	*upload_size = 0;
 	look_for_end(request);
 	return over ? MHD_NO : MHD_YES;

@@ -50,8 +50,11 @@ MUST_USE bool platform_take_dump(struct platform *platform, const struct organiz
 ///        ERR_NOT_READY       another upload of it is being taken over
 ///        ERR_DATABASE_NOT_FOUND
 MUST_USE bool platform_seed_database(struct platform *platform, const struct caller *caller,
-				     const struct organization *organization, const struct database *database,
-				     struct upload_file *file, struct error *err);
+				     const struct database *database, struct upload_file *file,
+				     struct error *err);
+/// Whether that can be, so that nothing is received in vain.
+MUST_USE bool platform_check_seed(struct platform *platform, const struct database *database,
+				  struct error *err);
 
 /// What follows is asked for with a token of the database, so it knows no caller; `database` is a UUID.
 ///
@@ -61,6 +64,8 @@ MUST_USE bool platform_fill_draft(struct platform *platform, const char *databas
 				  struct error *err);
 /// Whether it is one, so that nothing is received in vain. Fails: as above
 MUST_USE bool platform_check_draft(struct platform *platform, const char *database, struct error *err);
+
+enum { UPLOAD_CHUNK_BYTES = 16 * 1024 * 1024 };
 
 /// Begins an upload in chunks; another one of the same database is given up.
 struct chunked_upload {
@@ -82,7 +87,7 @@ struct upload_chunk {
 	char database[CRYPT_UUID_TEXT_BYTES];
 };
 void upload_chunk_cleanup(struct upload_chunk *chunk); // for OWNED
-/// Fails: ERR_INVALID_FIELD (number), ERR_NOT_FOUND "upload … unknown or given up", ERR_NOT_READY
+/// Fails: ERR_INVALID_FIELD (number), ERR_UPLOAD_NOT_FOUND, ERR_NOT_READY
 MUST_USE bool platform_begin_chunk(struct platform *platform, const char *database, const char *id,
 				   uint64_t number, struct upload_chunk *out, struct error *err);
 /// Fails: ERR_BAD_REQUEST more than the chunk's size
@@ -92,8 +97,15 @@ MUST_USE bool platform_add_to_chunk(struct upload_chunk *chunk, const void *byte
 MUST_USE bool platform_end_chunk(struct upload_chunk *chunk, struct error *err);
 
 /// All chunks are there: as platform_fill_draft.
-/// Fails: ERR_BAD_REQUEST "chunk N is missing", ERR_NOT_FOUND, and as there
+/// Fails: ERR_BAD_REQUEST "chunk N is missing", ERR_UPLOAD_NOT_FOUND, and as there
 MUST_USE bool platform_finish_chunks(struct platform *platform, const char *database, const char *id,
 				     struct error *err);
+
+// -- content that goes out ------------------------------------------------------------------------------
+
+/// The present content as one SQLite file; *out_fd is the caller's to close. Counted as synced.
+/// Fails: ERR_NOT_READY  there is none yet, or its primary cannot serve
+MUST_USE bool platform_export_database(struct platform *platform, const struct database *database,
+				       int *out_fd, uint64_t *out_size, struct error *err);
 
 #endif

@@ -16,7 +16,6 @@
 #include "platform/upload_internal.h"
 
 enum {
-	CHUNK_BYTES = 16 * 1024 * 1024,
 	SQLITE_BYTES_MIN = 512, // its smallest page
 	KEPT_MS = 24 * 60 * 60 * 1000,
 };
@@ -99,8 +98,8 @@ bool platform_start_chunks(struct platform *platform, const char *database, uint
 			   struct chunked_upload *out, struct error *err)
 {
 	OWNED(text) char *made = upload_new_path(platform);
-	struct about about = {.size = size, .chunk_bytes = CHUNK_BYTES};
-	struct chunked_upload upload = {.chunk_bytes = CHUNK_BYTES};
+	struct about about = {.size = size, .chunk_bytes = UPLOAD_CHUNK_BYTES};
+	struct chunked_upload upload = {.chunk_bytes = UPLOAD_CHUNK_BYTES};
 	if (size < SQLITE_BYTES_MIN)
 		return error_set(err, ERR_BAD_REQUEST, "a SQLite file has at least %d bytes",
 				 SQLITE_BYTES_MIN);
@@ -125,7 +124,8 @@ bool platform_start_chunks(struct platform *platform, const char *database, uint
 
 static bool unknown(struct error *err)
 {
-	return error_set(err, ERR_NOT_FOUND, "the upload is not known or was given up; start it again");
+	return error_set(err, ERR_UPLOAD_NOT_FOUND,
+			 "the upload is not known or was given up; start it again");
 }
 
 static bool open_upload(const char *folder, const char *id, struct about *out, struct error *err)

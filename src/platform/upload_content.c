@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fleet/meter.h"
 #include "platform/upload_internal.h"
 
 // -- claims -------------------------------------------------------------------------------------------
@@ -156,11 +157,29 @@ static bool fill(struct platform *platform, const struct caller *caller, const c
 
 // -- doors --------------------------------------------------------------------------------------------
 
-bool platform_seed_database(struct platform *platform, const struct caller *caller,
-			    const struct organization *organization, const struct database *database,
-			    struct upload_file *file, struct error *err)
+static bool check_early(struct platform *platform, const char *uuid, bool wants_draft, struct error *err)
 {
-	(void)organization;
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	OWNED(arena) struct arena arena = {0};
+	struct target target;
+	return store_begin(platform->store, STORE_READ, &txn, err) &&
+	       find_target(txn, uuid, &arena, &target, err) && check_target(&target, wants_draft, err) &&
+	       store_commit(&txn, err);
+}
+
+bool platform_check_seed(struct platform *platform, const struct database *database, struct error *err)
+{
+	return check_early(platform, database->uuid, false, err);
+}
+
+bool platform_check_draft(struct platform *platform, const char *database, struct error *err)
+{
+	return check_early(platform, database, true, err);
+}
+
+bool platform_seed_database(struct platform *platform, const struct caller *caller,
+			    const struct database *database, struct upload_file *file, struct error *err)
+{
 	if (!upload_claim(platform, database->uuid, true, err))
 		return false;
 	bool done = fill(platform, caller, database->uuid, false, file, err);
@@ -183,21 +202,20 @@ bool platform_fill_draft(struct platform *platform, const char *database, struct
 	return done;
 }
 
-bool platform_check_draft(struct platform *platform, const char *database, struct error *err)
-{
-	OWNED(store_txn) struct store_txn *txn = NULL;
-	OWNED(arena) struct arena arena = {0};
-	struct target target;
-	return store_begin(platform->store, STORE_READ, &txn, err) &&
-	       find_target(txn, database, &arena, &target, err) && check_target(&target, true, err) &&
-	       store_commit(&txn, err);
-}
-
 bool draft_may_be(struct platform *platform, const char *database)
 {
 	struct error err;
 	return platform_check_draft(platform, database, &err) ||
 	       (err.code != ERR_DATABASE_NOT_FOUND && err.code != ERR_ALREADY_EXISTS);
+}
+
+bool platform_export_database(struct platform *platform, const struct database *database, int *out_fd,
+			      uint64_t *out_size, struct error *err)
+{
+	if (!fleet_export(platform->fleet, database->uuid, out_fd, out_size, err))
+		return false;
+	fleet_count_synced(platform->fleet, database->uuid, "", *out_size);
+	return true;
 }
 
 // -- start --------------------------------------------------------------------------------------------

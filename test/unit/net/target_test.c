@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "hrana/target.h"
+#include "net/target.h"
 
 static void paths_carry_labels(void **state)
 {

@@ -1,10 +1,11 @@
-#include "hrana/target.h"
+#include "net/target.h"
 
 #include <string.h>
 #include <strings.h>
 
 #include "base/buffer.h"
 #include "base/crypt.h"
+#include "net/server.h"
 
 const char *target_collapse(struct arena *arena, const char *path)
 {
@@ -71,16 +72,23 @@ bool target_of_binary(const char *base64, char label[TARGET_LABEL_BYTES_MAX])
 	       take_label(text.data, text.size, label);
 }
 
-bool target_is_protocol_path(const char *path)
+static enum target_source found_if(bool found, enum target_source source)
 {
-	static const char *const paths[] = {
-		"/v1/execute",         "/v1/batch",  "/v2",      "/v2/pipeline", "/v3",
-		"/v3/pipeline",        "/v3/cursor", "/version", "/v3-protobuf", "/v3-protobuf/pipeline",
-		"/v3-protobuf/cursor",
-	};
-	for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
-		if (strcmp(path, paths[i]) == 0)
-			return true;
-	}
-	return strncmp(path, "/dev/", 5) == 0;
+	return found ? source : TARGET_NONE;
+}
+
+enum target_source target_of_request(const struct net_request *request, const char *path, const char *domain,
+				     char label[TARGET_LABEL_BYTES_MAX], const char **out_rest)
+{
+	*out_rest = path;
+	if (target_of_path(path, label, out_rest))
+		return TARGET_BY_PATH;
+	const char *text = net_request_header(request, "x-namespace-bin");
+	if (text)
+		return found_if(target_of_binary(text, label), TARGET_BY_HEADER);
+	text = net_request_header(request, "x-namespace");
+	if (text)
+		return found_if(target_of_text(text, label), TARGET_BY_HEADER);
+	text = net_request_header(request, "host");
+	return found_if(text && target_of_host(text, domain, label), TARGET_BY_HOST);
 }

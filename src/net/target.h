@@ -2,8 +2,8 @@
 ///
 /// In this order: `/db/{label}/…` and `/dev/{label}/v2|v3/pipeline`, `x-namespace-bin`, `x-namespace`, and
 /// `{label}.{domain}` as Host. The label is never split: it is looked up as it stands.
-#ifndef ATOLL_HRANA_TARGET_H
-#define ATOLL_HRANA_TARGET_H
+#ifndef ATOLL_NET_TARGET_H
+#define ATOLL_NET_TARGET_H
 
 #include <stdbool.h>
 
@@ -27,7 +27,10 @@ bool target_of_text(const char *text, char label[TARGET_LABEL_BYTES_MAX]);
 /// The label of an `x-namespace-bin` header: base64 of its text.
 bool target_of_binary(const char *base64, char label[TARGET_LABEL_BYTES_MAX]);
 
-/// True for the protocol's own paths, which mean a database even where no address names one.
-bool target_is_protocol_path(const char *path);
+/// All of it in that order. *out_rest is the path without a label. `path` is collapsed.
+enum target_source { TARGET_NONE, TARGET_BY_PATH, TARGET_BY_HEADER, TARGET_BY_HOST };
+struct net_request;
+enum target_source target_of_request(const struct net_request *request, const char *path, const char *domain,
+				     char label[TARGET_LABEL_BYTES_MAX], const char **out_rest);
 
 #endif
