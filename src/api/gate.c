@@ -88,6 +88,7 @@ static enum role role_needed(enum api_who who)
 static bool concerns_oneself(const struct api_request *req)
 {
 	const char *username = net_request_param(req->net, "username");
+	ASSERT(req->caller.username);
 	return req->row->forms & OR_ONESELF && username && strcasecmp(username, req->caller.username) == 0;
 }
 

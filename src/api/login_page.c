@@ -149,7 +149,7 @@ static void lead_back(struct api_request *req, const struct way_back *back, cons
 
 static bool ask(struct api_request *req, enum page page, struct error *err)
 {
-	struct way_back back;
+	struct way_back back = {0};
 	if (!read_way_back(api_query(req, "port"), api_query(req, "redirect"), api_query(req, "state"), &back,
 			   err))
 		return false;
@@ -190,8 +190,8 @@ static bool enter(struct api_request *req, enum page page, struct session *out, 
 // People are told by the page what is wrong with what they typed; failures of the server itself are the gate's.
 static bool answer(struct api_request *req, enum page page, struct error *err)
 {
-	struct way_back back;
-	struct session session;
+	struct way_back back = {0};
+	struct session session = {0};
 	if (!read_way_back(field(req, "port"), field(req, "redirect"), field(req, "state"), &back, err))
 		return false;
 	if (enter(req, page, &session, err)) {

@@ -104,7 +104,7 @@ bool platform_create_invite(struct platform *platform, const struct caller *call
 	char secret[CRYPT_SECRET_TEXT_BYTES];
 	uint8_t hash[CRYPT_HASH_BYTES];
 	struct user user = {0};
-	bool known;
+	bool known = false;
 	if ((email != NULL) == (username != NULL))
 		return error_set(err, ERR_BAD_REQUEST, "exactly one of email and username is needed");
 	if (email && !name_is_email(email))
@@ -220,8 +220,8 @@ bool platform_accept_own_invite(struct platform *platform, const struct caller *
 				struct arena *arena, struct invite *out, struct error *err)
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
-	struct invite invite;
-	struct user user;
+	struct invite invite = {0};
+	struct user user = {0};
 	if (!store_begin(platform->store, STORE_WRITE, &txn, err) ||
 	    !find_own(txn, caller, id, arena, &invite, err) ||
 	    !user_find_row(txn, caller->user, arena, &user, err) || !join(txn, caller, &invite, &user, err) ||
@@ -235,7 +235,7 @@ bool platform_decline_invite(struct platform *platform, const struct caller *cal
 			     struct arena *arena, struct error *err)
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
-	struct invite invite;
+	struct invite invite = {0};
 	if (!store_begin(platform->store, STORE_WRITE, &txn, err) ||
 	    !find_own(txn, caller, id, arena, &invite, err))
 		return false;
@@ -291,10 +291,10 @@ bool platform_accept_invite(struct platform *platform, const struct caller *visi
 	OWNED(store_txn) struct store_txn *txn = NULL;
 	char hash[CRYPT_PASSWORD_TEXT_BYTES] = "";
 	struct user_wish wish = {.username = username, .password = password};
-	struct invite invite;
+	struct invite invite = {0};
 	struct user user = {0};
-	bool known;
-	bool known_before;
+	bool known = false;
+	bool known_before = false;
 	// Slow work is done outside the transaction that writes; what it rests on is looked at again there.
 	if (!look_at_secret(platform, secret, arena, &invite, &user, &known_before, err))
 		return false;

@@ -75,7 +75,7 @@ bool platform_login(struct platform *platform, const char *username, const char 
 		    struct error *err)
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
-	struct user user;
+	struct user user = {0};
 	bool known = false;
 	bool matches = false;
 	if (!find(platform, username, arena, &user, &known, err) ||

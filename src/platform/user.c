@@ -242,7 +242,7 @@ bool platform_update_user(struct platform *platform, const struct caller *caller
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
 	char hash[CRYPT_PASSWORD_TEXT_BYTES] = "";
-	struct user user;
+	struct user user = {0};
 	if (change->email && *change->email && !check_email(change->email, err))
 		return false;
 	if ((change->password && !password_hash(platform->passwords, change->password, hash, err)) ||
@@ -281,7 +281,7 @@ bool platform_delete_user(struct platform *platform, const struct caller *caller
 					    SQL_REMOVE_USER_TOKENS, SQL_REMOVE_USER};
 	OWNED(store_txn) struct store_txn *txn = NULL;
 	OWNED(buffer) struct buffer uuids = {0};
-	struct user user;
+	struct user user = {0};
 	if (!store_begin(platform->store, STORE_WRITE, &txn, err) ||
 	    !user_find(txn, username, arena, &user, err))
 		return false;
@@ -312,7 +312,7 @@ static bool check_current(struct platform *platform, const struct caller *caller
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
 	OWNED(arena) struct arena arena = {0};
-	struct user user;
+	struct user user = {0};
 	bool matches = false;
 	if (!store_begin(platform->store, STORE_READ, &txn, err) ||
 	    !user_find_row(txn, caller->user, &arena, &user, err) || !store_commit(&txn, err))
