@@ -1,5 +1,6 @@
 #include "engine/capture.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -407,6 +408,13 @@ static int shim_unfetch(sqlite3_file *file, sqlite3_int64 offset, void *page)
 static const sqlite3_io_methods plain_methods = SHIM_METHODS(shim_write);
 static const sqlite3_io_methods wal_methods = SHIM_METHODS(shim_write_wal);
 
+// A number in a URI of ours: clients write no URIs, since nothing that they say names a file.
+static struct capture *capture_of_uri(sqlite3_filename name)
+{
+	const char *text = name ? sqlite3_uri_parameter(name, "capture") : NULL;
+	return text ? (struct capture *)(uintptr_t)strtoull(text, NULL, 16) : NULL;
+}
+
 static int shim_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags, int *out_flags)
 {
 	sqlite3_vfs *parent = vfs->pAppData;
@@ -417,6 +425,8 @@ static int shim_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file
 	if (rc != SQLITE_OK)
 		return rc;
 	file->pMethods = &plain_methods;
+	if (flags & SQLITE_OPEN_MAIN_DB)
+		atomic_store(&shim->capture, capture_of_uri(name));
 	if (flags & SQLITE_OPEN_WAL) {
 		// The WAL is opened by the connection whose main file carries the capture.
 		struct shim_file *main_file = shim_of(sqlite3_database_file_object(name));
@@ -465,6 +475,18 @@ bool capture_own_file(sqlite3 *db, struct error *err)
 		  rc == SQLITE_BUSY ? "the database file is open in another program: close that first"
 				    : "the database file cannot be locked");
 	return error_detail(err, "%s", sqlite3_errstr(rc));
+}
+
+void capture_write_uri(const struct capture *capture, const char *path, struct buffer *out)
+{
+	buffer_append_text(out, "file:");
+	for (const char *at = path; *at; at++) {
+		if (*at == '%' || *at == '?' || *at == '#')
+			buffer_printf(out, "%%%02x", (unsigned)(unsigned char)*at);
+		else
+			buffer_append_byte(out, *at);
+	}
+	buffer_printf(out, "?mode=ro&capture=%" PRIxPTR, (uintptr_t)capture);
 }
 
 bool capture_attach(struct capture *capture, sqlite3 *db, struct error *err)

@@ -14,6 +14,7 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "log/log.h"
 
@@ -29,6 +30,10 @@ void capture_destroy(struct capture *capture);
 
 /// Makes the connection's writes to the WAL of `main` go through the capture. Before its first statement.
 MUST_USE bool capture_attach(struct capture *capture, sqlite3 *db, struct error *err);
+
+/// The URI by which another connection attaches a database that has a capture, to read it: the capture's locks are then
+/// its own, too. Nothing is ever captured of it, since the URI opens it read-only.
+void capture_write_uri(const struct capture *capture, const char *path, struct buffer *out);
 
 /// Takes the file for this process: other programs are refused by SQLite's own locks ("database is locked"),
 /// and locks among the connections of this capture stay in the process. By one connection of each database,

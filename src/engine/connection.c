@@ -44,7 +44,7 @@ static bool configure(struct connection *connection, struct error *err)
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 1); // VACUUM's own copy
+	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, ATTACHED_MAX + 1); // and VACUUM's own copy
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, (int)database->limits.row_bytes_max);
 	sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, (int)database->limits.sql_bytes_max + 1);
 	sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
@@ -224,6 +224,7 @@ static bool compile(struct connection *connection, struct cached_statement *cach
 	const char *tail = "";
 	connection->seen.uses_connection_state = false;
 	connection->seen.vacuum = cached->policy.is_vacuum;
+	connection->seen.writing = cached->policy.kind != STATEMENT_READ;
 	begin_work(connection);
 	int rc =
 		sqlite3_prepare_v3(connection->db, text, -1, SQLITE_PREPARE_PERSISTENT, &cached->stmt, &tail);
@@ -458,6 +459,7 @@ bool connection_run(struct connection *connection, struct cached_statement *cach
 		sqlite_core_keep_statement_journal(cached->stmt);
 	sqlite3_int64 changes_before = cached->writes ? sqlite3_total_changes64(db) : 0;
 	begin_work(connection);
+	connection->seen.writing = cached->policy.kind != STATEMENT_READ; // it may be compiled anew
 	uint64_t rows = 0;
 	bool ok = step_rows(connection, cached, sink, &rows, err);
 	connection->last_rc = sqlite3_reset(cached->stmt);

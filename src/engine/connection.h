@@ -43,6 +43,13 @@ struct cached_statement {
 	struct usage_counts taken; // guarded by the database's usage_mutex
 };
 
+enum { ATTACHED_MAX = 8 };
+struct attached {
+	char *alias;
+	struct engine_database *database;
+	uint64_t seen; // its frame_no that statements of this connection may have seen
+};
+
 enum stop_reason { STOP_NONE, STOP_CANCELLED, STOP_STOLEN, STOP_DEADLINE, STOP_BUDGET };
 
 struct connection {
@@ -66,6 +73,8 @@ struct connection {
 	uint64_t rules_version;  // for which size_bytes_max was set
 	uint64_t size_bytes_max; // 0 = no limit
 	uint64_t shared_number;  // the engine's sharer: of the shared transaction; moves with each
+	struct attached attached[ATTACHED_MAX];
+	int attached_count;
 	uint64_t tick;
 	struct cached_statement cache[STATEMENT_SETS][STATEMENT_WAYS];
 };

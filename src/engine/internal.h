@@ -66,6 +66,7 @@ struct rules {
 	_Atomic(uint64_t) size_bytes_max;
 	_Atomic(bool) blocks_reads;
 	_Atomic(bool) blocks_writes;
+	_Atomic(bool) allows_attach;
 };
 
 struct pool {
@@ -149,6 +150,16 @@ MUST_USE bool lane_acquire(struct engine_database *db, struct connection *holder
 			   struct error *err);
 void lane_release(struct engine_database *db);
 void lane_retire(struct engine_database *db);
+
+// -- attach.c
+int attached_find(const struct connection *connection, const char *alias); // -1: none
+MUST_USE bool attached_add(struct connection *connection, struct engine_database *other, const char *alias,
+			   struct error *err);
+MUST_USE bool attached_remove(struct connection *connection, int at, struct error *err);
+void attached_remove_all(struct connection *connection); // no transaction is open
+/// After a statement: what it may have seen there.
+void attached_note_seen(struct connection *connection);
+MUST_USE bool attached_settle(struct connection *connection, int64_t deadline_ms, struct error *err);
 
 // -- pool.c
 MUST_USE bool pool_take(struct engine_database *db, struct connection **out, struct error *err);

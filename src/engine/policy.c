@@ -392,6 +392,69 @@ bool policy_classify(const char *sql, size_t size, struct policy_statement *out,
 	return true;
 }
 
+// -- attaching ----------------------------------------------------------------------------------------
+
+// The identifier without its quotes. A text in single quotes is none.
+static bool take_identifier(struct tokens *t, char out[ATTACH_NAME_BYTES])
+{
+	enum token_kind kind = next_token(t);
+	bool quoted = kind == TOKEN_QUOTED && t->token[0] != '\'';
+	if (kind != TOKEN_WORD && !quoted)
+		return false;
+	const char *from = t->token + quoted;
+	const char *end = t->token + t->size;
+	char close = t->token[0] == '[' ? ']' : t->token[0];
+	if (quoted && (t->size < 2 || *--end != close))
+		return false;
+	size_t size = 0;
+	while (from < end) {
+		if (size + 1 >= ATTACH_NAME_BYTES || *from == '\0')
+			return false;
+		// A doubled quote stands for itself.
+		from += quoted && close != ']' && from[0] == close;
+		out[size++] = *from++;
+	}
+	out[size] = '\0';
+	return size > 0;
+}
+
+static void skip_word(struct tokens *t, const char *word, const char *unless_before)
+{
+	struct tokens ahead = *t;
+	if (next_token(&ahead) != TOKEN_WORD || !token_is(&ahead, word))
+		return;
+	struct tokens after = ahead;
+	enum token_kind kind = next_token(&after);
+	bool is_name = kind == TOKEN_END || kind == TOKEN_SEMICOLON ||
+		       (unless_before && kind == TOKEN_WORD && token_is(&after, unless_before));
+	if (!is_name)
+		*t = ahead;
+}
+
+bool policy_attachment(const char *sql, size_t size, struct policy_attachment *out, struct error *err)
+{
+	struct tokens t = tokens_of(sql, size);
+	enum token_kind kind;
+	*out = (struct policy_attachment){.verb = VERB_NEITHER};
+	while ((kind = next_token(&t)) == TOKEN_SEMICOLON)
+		;
+	if (kind != TOKEN_WORD || (!token_is(&t, "attach") && !token_is(&t, "detach")))
+		return true;
+	bool attaches = token_is(&t, "attach");
+	out->verb = attaches ? VERB_ATTACH : VERB_DETACH;
+	skip_word(&t, "database", attaches ? "as" : NULL);
+	bool ok = true;
+	if (attaches)
+		ok = take_identifier(&t, out->name) && next_token(&t) == TOKEN_WORD && token_is(&t, "as");
+	ok = ok && take_identifier(&t, out->alias);
+	kind = ok ? next_token(&t) : TOKEN_OTHER;
+	if (kind != TOKEN_END && kind != TOKEN_SEMICOLON)
+		return unsupported(sql, size, err);
+	if (!policy_is_blank(t.at, (size_t)(t.end - t.at)))
+		return error_set(err, ERR_SQL_MANY_STATEMENTS, "SQL string contains more than one statement");
+	return true;
+}
+
 // -- authorizer ---------------------------------------------------------------------------------------
 
 static bool is_forbidden_table(const char *name)
@@ -407,15 +470,39 @@ static bool is_forbidden_function(const char *name)
 	return in_list(names, name, strlen(name));
 }
 
+static bool is_attached(const struct policy_seen *seen, const char *database)
+{
+	return database && !seen->vacuum && strcasecmp(database, "main") != 0 &&
+	       strcasecmp(database, "temp") != 0;
+}
+
+// Reading a virtual table may compile what would write to the tables behind it; only the file's mode can stand in the
+// way of that, and does.
+static bool changes_attached(const struct policy_seen *seen, int action, const char *a, const char *b)
+{
+	switch (action) {
+	case SQLITE_READ:
+	case SQLITE_SELECT:
+	case SQLITE_FUNCTION:
+	case SQLITE_RECURSIVE:
+		return false;
+	case SQLITE_PRAGMA:
+		return pragma_class(a, strlen(a), b != NULL) != PRAGMA_READ;
+	default:
+		return seen->writing;
+	}
+}
+
 int policy_authorize(void *context, int action, const char *a, const char *b, const char *database,
 		     const char *trigger)
 {
 	static const char *const state_functions[] = {"changes", "total_changes", "last_insert_rowid", NULL};
 	struct policy_seen *seen = context;
-	(void)database;
 	(void)trigger;
 	if (seen->engine)
 		return SQLITE_OK;
+	if (is_attached(seen, database) && changes_attached(seen, action, a, b))
+		return SQLITE_DENY;
 	switch (action) {
 	case SQLITE_READ:
 	case SQLITE_INSERT:

@@ -24,6 +24,21 @@ enum statement_kind {
 	STATEMENT_RELEASE,
 };
 
+/// ATTACH [DATABASE] name AS alias, DETACH [DATABASE] alias: run by whoever knows what a name means, never by SQLite on a
+/// client's behalf.
+enum { ATTACH_NAME_BYTES = 128 };
+enum attach_verb { VERB_NEITHER, VERB_ATTACH, VERB_DETACH };
+struct policy_attachment {
+	enum attach_verb verb;
+	char name[ATTACH_NAME_BYTES]; // without quotes; of VERB_ATTACH
+	char alias[ATTACH_NAME_BYTES];
+};
+
+/// Fails, when the text attaches or detaches: ERR_SQL_PARSE (a string, an expression, anything but identifiers),
+/// ERR_SQL_MANY_STATEMENTS.
+MUST_USE bool policy_attachment(const char *sql, size_t size, struct policy_attachment *out,
+				struct error *err);
+
 struct policy_statement {
 	enum statement_kind kind;
 	bool is_insert;      // INSERT or REPLACE: has a last_insert_rowid
@@ -59,6 +74,7 @@ struct policy_seen {
 	bool uses_connection_state; // changes(), total_changes(), last_insert_rowid()
 	bool vacuum;                // set by the caller: lets VACUUM attach its temporary copy
 	bool engine;                // set by the caller: a command of the engine's own
+	bool writing;               // set by the caller: the statement is none that only reads
 };
 
 /// sqlite3_set_authorizer callback for clients' connections; context is a struct policy_seen.

@@ -12,7 +12,18 @@ void engine_database_set_rules(struct engine_database *db, const struct engine_r
 	atomic_store(&db->rules.size_bytes_max, rules->size_bytes_max);
 	atomic_store(&db->rules.blocks_reads, rules->block_reads);
 	atomic_store(&db->rules.blocks_writes, rules->block_reads || rules->block_writes);
+	atomic_store(&db->rules.allows_attach, rules->allow_attach);
 	atomic_fetch_add(&db->rules.version, 1);
+}
+
+bool engine_database_allows_attach(struct engine_database *db)
+{
+	return atomic_load(&db->rules.allows_attach);
+}
+
+bool engine_database_blocks_reads(struct engine_database *db)
+{
+	return atomic_load(&db->rules.blocks_reads);
 }
 
 static bool is_blocked(struct rules *rules, const struct policy_statement *policy)

@@ -34,6 +34,23 @@ int sqlite_core_append(sqlite3 *db, const uint32_t *page_nos, const char *pages,
 	return rc;
 }
 
+int sqlite_core_attach(sqlite3 *db, const char *uri, const char *alias)
+{
+	sqlite3_stmt *stmt = 0;
+	int rc = sqlite3_prepare_v2(db, "ATTACH ?1 AS ?2", -1, &stmt, 0);
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_text(stmt, 1, uri, -1, SQLITE_STATIC);
+		sqlite3_bind_text(stmt, 2, alias, -1, SQLITE_STATIC);
+		unsigned flags = db->openFlags;
+		db->openFlags |= SQLITE_OPEN_URI;
+		sqlite3_step(stmt);
+		db->openFlags = flags;
+		rc = sqlite3_reset(stmt);
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
 void sqlite_core_keep_statement_journal(sqlite3_stmt *stmt)
 {
 	Vdbe *program = (Vdbe *)stmt;

@@ -20,6 +20,10 @@ int sqlite_core_append(sqlite3 *db, const uint32_t *page_nos, const char *pages,
 /// Empties the connection's page cache: it would not notice what sqlite_core_append wrote.
 void sqlite_core_forget(sqlite3 *db);
 
+/// Attaches the file of a URI, which no client's SQL could: the connection takes no URIs otherwise. Returns an SQLite
+/// result code.
+int sqlite_core_attach(sqlite3 *db, const char *uri, const char *alias);
+
 /// Makes the statement's next run undoable alone when the database may not grow: SQLite would else roll back its whole
 /// transaction for want of a journal that most single-row writes do without.
 void sqlite_core_keep_statement_journal(sqlite3_stmt *stmt);

@@ -48,6 +48,7 @@ void engine_stream_close(struct engine_stream *stream)
 		sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
 	if (!leave_lane_if_done(connection, &ignored))
 		ASSERT(!"a rollback commits nothing");
+	attached_remove_all(connection);
 	pthread_mutex_unlock(&connection->mutex);
 	pool_give(connection);
 	free(stream);
@@ -187,6 +188,7 @@ static bool execute_locked(struct engine_stream *stream, const struct statement 
 	// It ended by itself before the one who waited could end it.
 	if (ok && in_lane && !connection->holds_lane)
 		atomic_store(&connection->stolen, false);
+	attached_note_seen(connection);
 	uint64_t seen = database_seen(db);
 	stream->seen = seen > stream->seen ? seen : stream->seen;
 	if (ok && !published) {
@@ -270,6 +272,39 @@ bool engine_stream_is_autocommit(const struct engine_stream *stream)
 bool engine_stream_has_state(const struct engine_stream *stream)
 {
 	return stream->connection->has_state;
+}
+
+bool engine_stream_attach(struct engine_stream *stream, struct engine_database *other, const char *alias,
+			  struct error *err)
+{
+	struct connection *connection = stream->connection;
+	pthread_mutex_lock(&connection->mutex);
+	bool ok = attached_add(connection, other, alias, err);
+	pthread_mutex_unlock(&connection->mutex);
+	return ok;
+}
+
+bool engine_stream_detach(struct engine_stream *stream, const char *alias, int64_t deadline_ms,
+			  struct error *err)
+{
+	struct connection *connection = stream->connection;
+	pthread_mutex_lock(&connection->mutex);
+	int at = attached_find(connection, alias);
+	bool ok = at >= 0 || error_set(err, ERR_SQLITE, "SQLite error: no such database: %s", alias);
+	ok = ok && attached_settle(connection, deadline_ms, err) && attached_remove(connection, at, err);
+	pthread_mutex_unlock(&connection->mutex);
+	return ok;
+}
+
+bool engine_stream_has_attached(const struct engine_stream *stream, const char *alias)
+{
+	return attached_find(stream->connection, alias) >= 0;
+}
+
+bool engine_stream_settle_attached(struct engine_stream *stream, int64_t deadline_ms, struct error *err)
+{
+	// Only the stream's own thread changes the list.
+	return attached_settle(stream->connection, deadline_ms, err);
 }
 
 uint64_t engine_stream_seen(const struct engine_stream *stream)

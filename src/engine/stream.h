@@ -40,6 +40,17 @@ MUST_USE bool engine_stream_execute(struct engine_stream *stream, const struct s
 MUST_USE bool engine_stream_describe(struct engine_stream *stream, const char *sql, size_t sql_size,
 				     struct describe_result *out, struct error *err);
 
+/// Another database under a name, to be read. The caller sees to it that it stays open as long. What fails does as in
+/// SQLite (ERR_SQLITE): the name is taken, too many, in use by the transaction.
+MUST_USE bool engine_stream_attach(struct engine_stream *stream, struct engine_database *other,
+				   const char *alias, struct error *err);
+/// Waits until all that was read of attached databases is durable.
+MUST_USE bool engine_stream_detach(struct engine_stream *stream, const char *alias, int64_t deadline_ms,
+				   struct error *err);
+bool engine_stream_has_attached(const struct engine_stream *stream, const char *alias);
+MUST_USE bool engine_stream_settle_attached(struct engine_stream *stream, int64_t deadline_ms,
+					    struct error *err);
+
 bool engine_stream_is_autocommit(const struct engine_stream *stream);
 /// True when the connection differs from a fresh one by more than counters.
 bool engine_stream_has_state(const struct engine_stream *stream);

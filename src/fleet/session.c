@@ -7,6 +7,7 @@
 #include "base/trace.h"
 #include "engine/policy.h"
 #include "engine/stream.h"
+#include "fleet/attach.h"
 #include "fleet/internal.h"
 
 enum { CATCH_UP_MS = 10000, SETTLE_MS = 30000, SHOW_MS = 2000 };
@@ -18,8 +19,11 @@ struct fleet_session {
 	struct engine_stream *remote;    // on the primary, opened with the first write
 	bool read_only;
 	bool remote_transaction; // an open transaction lives on the primary
-	uint64_t written;        // frame_no that this session made on the primary: local reads wait for it
-	pthread_mutex_t mutex;   // guards the two stream pointers against fleet_session_interrupt
+	struct attachments attachments;
+	fleet_find_attachable *find_attachable; // NULL: nothing may be attached
+	void *attach_context;
+	uint64_t written;      // frame_no that this session made on the primary: local reads wait for it
+	pthread_mutex_t mutex; // guards the two stream pointers against fleet_session_interrupt
 };
 
 bool fleet_session_open(struct fleet_instance *instance, bool read_only, struct fleet_session **out,
@@ -53,6 +57,7 @@ void fleet_session_close(struct fleet_session *session)
 	if (!session)
 		return;
 	close_streams(session);
+	attachments_cleanup(&session->attachments);
 	if (session->primary)
 		fleet_release(session->primary);
 	fleet_release(session->instance);
@@ -94,13 +99,13 @@ static bool open_stream(struct fleet_session *session, struct fleet_instance *in
 {
 	struct engine_stream *stream;
 	if (*place)
-		return true;
+		return attachments_ensure(&session->attachments, *place, err);
 	if (!engine_stream_open(instance->engine, &stream, err))
 		return false;
 	pthread_mutex_lock(&session->mutex);
 	*place = stream;
 	pthread_mutex_unlock(&session->mutex);
-	return true;
+	return attachments_ensure(&session->attachments, stream, err);
 }
 
 static bool open_local(struct fleet_session *session, struct error *err)
@@ -129,9 +134,30 @@ static bool check_right(const struct fleet_session *session, const struct stream
 	return true;
 }
 
+void fleet_session_let_attach(struct fleet_session *session, fleet_find_attachable *find, void *context)
+{
+	session->find_attachable = find;
+	session->attach_context = context;
+}
+
+static bool find_attachable(struct fleet_session *session, const char *name,
+			    char out_database[CRYPT_UUID_TEXT_BYTES], struct error *err)
+{
+	if (session->find_attachable)
+		return session->find_attachable(session->attach_context, name, out_database, err);
+	return error_set(err, ERR_FORBIDDEN, "Namespace `%s` doesn't allow attach", name);
+}
+
 bool fleet_session_check(struct fleet_session *session, const char *sql, size_t sql_size, struct error *err)
 {
 	struct stream_plan plan;
+	struct policy_attachment attachment;
+	char database[CRYPT_UUID_TEXT_BYTES];
+	if (!policy_attachment(sql, sql_size, &attachment, err))
+		return false;
+	if (attachment.verb != VERB_NEITHER)
+		return attachment.verb == VERB_DETACH ||
+		       find_attachable(session, attachment.name, database, err);
 	if (!open_local(session, err))
 		return false;
 	struct engine_stream *stream = session->remote_transaction ? session->remote : session->local;
@@ -199,12 +225,54 @@ static bool goes_to_primary(const struct fleet_session *session, const struct st
 	return plan->changes && !plan->begins_read_only;
 }
 
+// In the stream where the session's next statement would run; the other one follows when it is used.
+static bool attach(struct fleet_session *session, const struct policy_attachment *request, struct error *err)
+{
+	char database[CRYPT_UUID_TEXT_BYTES];
+	struct engine_stream *stream = session->remote_transaction ? session->remote : session->local;
+	return find_attachable(session, request->name, database, err) &&
+	       attachments_add(&session->attachments, session->instance->database->fleet, database, request,
+			       stream, err);
+}
+
+static bool run_attachment(struct fleet_session *session, const struct policy_attachment *request,
+			   const struct statement *statement, struct result_sink *sink,
+			   struct statement_result *out, struct error *err)
+{
+	struct engine_stream *const streams[2] = {session->remote, session->local};
+	size_t given = statement->arg_count + statement->named_arg_count;
+	if (given > 0)
+		return error_set(
+			err, ERR_ARGS_INVALID,
+			"Arguments do not match SQL parameters: too many parameters, expected 0 found %zu",
+			given);
+	bool ok = request->verb == VERB_ATTACH
+			  ? attach(session, request, err)
+			  : attachments_remove(&session->attachments, request->alias, streams,
+					       clock_monotonic_ms() + SETTLE_MS, err);
+	if (!ok || (sink && !sink->columns(sink, NULL, 0, err)))
+		return false;
+	*out = (struct statement_result){.frame_no = fleet_session_frame_no(session)};
+	return true;
+}
+
+// A transaction can always be ended.
+static bool check_attachments(const struct fleet_session *session, const struct stream_plan *plan,
+			      struct error *err)
+{
+	return plan->ends || attachments_check(&session->attachments, err);
+}
+
 bool fleet_session_execute(struct fleet_session *session, const struct statement *statement,
 			   struct result_sink *sink, struct statement_result *out, struct error *err)
 {
 	struct stream_plan plan;
-	if (!open_local(session, err))
+	struct policy_attachment attachment;
+	if (!open_local(session, err) ||
+	    !policy_attachment(statement->sql, statement->sql_size, &attachment, err))
 		return false;
+	if (attachment.verb != VERB_NEITHER)
+		return run_attachment(session, &attachment, statement, sink, out, err);
 	struct engine_stream *planner = session->remote_transaction ? session->remote : session->local;
 	// A table that the session has just made on the primary may not be known here yet: catch up before
 	// judging.
@@ -212,7 +280,7 @@ bool fleet_session_execute(struct fleet_session *session, const struct statement
 		return false;
 	bool lenient = !is_primary(session);
 	if (!engine_stream_plan(planner, statement->sql, statement->sql_size, lenient, &plan, err) ||
-	    !check_right(session, &plan, err))
+	    !check_right(session, &plan, err) || !check_attachments(session, &plan, err))
 		return false;
 	if (goes_to_primary(session, &plan))
 		return execute_remote(session, statement, sink, out, err);
@@ -237,8 +305,13 @@ bool fleet_session_sequence(struct fleet_session *session, const char *sql, size
 bool fleet_session_describe(struct fleet_session *session, const char *sql, size_t sql_size,
 			    struct describe_result *out, struct error *err)
 {
-	if (!open_local(session, err))
+	struct policy_attachment attachment;
+	if (!open_local(session, err) || !policy_attachment(sql, sql_size, &attachment, err))
 		return false;
+	if (attachment.verb != VERB_NEITHER) {
+		*out = (struct describe_result){0};
+		return true;
+	}
 	if (session->remote_transaction)
 		return engine_stream_describe(session->remote, sql, sql_size, out, err);
 	return catch_up(session, err) && engine_stream_describe(session->local, sql, sql_size, out, err);
@@ -255,7 +328,7 @@ bool fleet_session_is_plain(const struct fleet_session *session)
 {
 	bool caught_up = session->written == 0 ||
 			 engine_database_committed(session->instance->engine) >= session->written;
-	return fleet_session_is_autocommit(session) && caught_up &&
+	return fleet_session_is_autocommit(session) && caught_up && session->attachments.count == 0 &&
 	       !(session->local && engine_stream_has_state(session->local)) &&
 	       !(session->remote && engine_stream_has_state(session->remote));
 }
@@ -298,6 +371,10 @@ bool fleet_session_settle(struct fleet_session *session, struct error *err)
 	if (ok && session->remote)
 		ok = engine_database_settle(session->primary->engine, engine_stream_seen(session->remote),
 					    deadline_ms, err);
+	if (ok && session->local)
+		ok = engine_stream_settle_attached(session->local, deadline_ms, err);
+	if (ok && session->remote)
+		ok = engine_stream_settle_attached(session->remote, deadline_ms, err);
 	if (ok)
 		wait_for_own_writes(session);
 	if (session->local)

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/crypt.h"
 #include "base/error.h"
 #include "engine/quick.h" // enum quick_outcome, struct quick_wait
 #include "engine/values.h"
@@ -31,6 +32,13 @@ void fleet_session_close(struct fleet_session *session);
 
 /// Changes the right for the next statements (each request is checked with its own credential).
 void fleet_session_set_read_only(struct fleet_session *session, bool read_only);
+
+/// What a name in ATTACH means to the client of the next statements, and whether it may attach that. Without it nothing
+/// may be attached.
+/// Fails: ERR_FORBIDDEN "Namespace `x` doesn't allow attach".
+typedef bool fleet_find_attachable(void *context, const char *name, char out_database[CRYPT_UUID_TEXT_BYTES],
+				   struct error *err);
+void fleet_session_let_attach(struct fleet_session *session, fleet_find_attachable *find, void *context);
 
 /// Checks the form of a text without running it: exactly one statement, a kind that is allowed, by this
 /// credential. Fails: ERR_SQL_PARSE, ERR_SQL_NO_STATEMENT, ERR_SQL_MANY_STATEMENTS, ERR_SQL_TOO_LONG,

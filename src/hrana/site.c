@@ -221,6 +221,7 @@ bool hrana_open(const struct hrana_options *options, struct hrana **out, struct 
 	hrana->admission = admission_create(hrana->limits.running_count_max, hrana->limits.waiting_count_max);
 	struct streams_options streams = {
 		.fleet = options->fleet,
+		.access = options->access,
 		.workers = options->workers,
 		.baton_key = hrana->baton_key,
 		.count_max = hrana->limits.stream_count_max,

@@ -39,7 +39,10 @@ struct stream {
 	struct link timed; // of table.timed: idle with a session to be given back
 	struct fleet_session *session;
 	struct net_request *request; // busy
-	atomic_bool abandoned;       // its client has gone
+	// Busy: who may attach what
+	struct access *access;
+	const struct access_grant *grant;
+	atomic_bool abandoned; // its client has gone
 	struct stored_sql stored;
 };
 
@@ -471,6 +474,13 @@ static bool open_session(struct streams *streams, const struct access_grant *gra
 	return stream->frame_no == 0 || fleet_session_wait_for(session, stream->frame_no, err);
 }
 
+static bool find_attachable(void *context, const char *name, char out_database[CRYPT_UUID_TEXT_BYTES],
+			    struct error *err)
+{
+	const struct stream *stream = context;
+	return access_find_attachable(stream->access, stream->grant, name, out_database, err);
+}
+
 bool stream_acquire(struct streams *streams, struct net_request *request, const struct access_grant *grant,
 		    const struct baton *baton, bool passing, struct stream **out, struct error *err)
 {
@@ -497,6 +507,9 @@ bool stream_acquire(struct streams *streams, struct net_request *request, const 
 		return false;
 	}
 	fleet_session_set_read_only(stream->session, grant->read_only);
+	stream->access = streams->options.access;
+	stream->grant = grant;
+	fleet_session_let_attach(stream->session, find_attachable, stream);
 	*out = stream;
 	return true;
 }

@@ -30,6 +30,7 @@ struct streams;
 
 struct streams_options {
 	struct fleet *fleet;
+	struct access *access;
 	struct workers *workers;
 	const uint8_t *baton_key; // borrowed for the table's life
 	int count_max;            // of one database
