@@ -115,6 +115,7 @@ static bool add_definition(const char *text, struct arena *arena, struct buffer 
 		return true;
 	if (!read_definition(text, arena, &place, err))
 		return false;
+	ASSERT(place.location.code);
 	if (find_place(defined, place.location.code))
 		return error_set(err, ERR_USAGE, "location-define: location %s is defined twice",
 				 place.location.code);
