@@ -231,8 +231,9 @@ static bool may_refuse(const struct api_row *row, const struct json *root, int s
 	case 404:
 		return names || !reads;
 	case 402:
-	case 409:
 		return !reads;
+	case 409:
+		return !reads || strstr(row->path, "{db}/");
 	case 413:
 		return row->takes != NULL;
 	case 415:

@@ -146,6 +146,12 @@ function form(fields) {
 	return Buffer.from(new URLSearchParams(fields).toString());
 }
 
+/// What a client sends a file with.
+function multipart(bytes) {
+	const parts = ['--boundary\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n', bytes, '\r\n--boundary--\r\n'];
+	return { body: Buffer.concat(parts.map((part) => Buffer.from(part))), type: 'multipart/form-data; boundary=boundary' };
+}
+
 // In order: what one step makes, the next ones use.
 test('the life of an organization, by every route', async (t) => {
 	const password = 'correct horse battery staple';
@@ -323,6 +329,24 @@ test('the life of an organization, by every route', async (t) => {
 	await t.test('the twins of a path answer alike', async () => {
 		for (const path of ['/v3/organizations/acme/databases', '/v1/databases', '/v3/databases', '/v1/usage', '/v3/organizations/acme/groups', '/v1/groups'])
 			await call('GET', path);
+	});
+	await t.test('files', async () => {
+		const text = 'PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE t (x);\nINSERT INTO t VALUES (1);\nCOMMIT;\n';
+		const upload = (path, bytes, options) => {
+			const { body, type } = multipart(bytes);
+			return call('POST', path, body, { 'content-type': type, ...options });
+		};
+		const { dump_url } = await upload(`${o}/databases/dumps`, text);
+		await call('POST', `${o}/databases/dumps`, Buffer.from(text), { status: 415 });
+		await call('POST', `${o}/databases`, { name: 'dumped', group: 'main', seed: { type: 'dump', url: dump_url } });
+		const file = await server.api('GET', `${o}/databases/dumped/export`);
+		judge.answer('GET', `${o}/databases/dumped/export`, undefined, file);
+		await call('POST', `${o}/databases`, { name: 'seeded' });
+		await call('GET', `${o}/databases/seeded/export`, undefined, { status: 409 });
+		await upload(`${o}/databases/seeded/seed`, 'no SQLite file', { status: 400 });
+		await upload(`${o}/databases/seeded/seed`, file.bytes);
+		await call('POST', `${o}/databases/seeded/instances`, { location: 'ord' });
+		await upload(`${o}/databases/seeded/seed`, file.bytes, { status: 409 });
 	});
 	await t.test('transfers', async () => {
 		await call('POST', '/v1/organizations', { name: 'Other' });
