@@ -36,7 +36,7 @@ bool platform_activate_draft(struct platform *platform, const char *uuid, struct
 	OWNED(instance_changes) struct instance_changes changes = {0};
 	OWNED(arena) struct arena arena = {0};
 	struct instance_counts counts;
-	struct draft draft;
+	struct draft draft = {0};
 	struct error ignored;
 	if (!store_begin(platform->store, STORE_WRITE, &txn, err) ||
 	    !find_draft(txn, uuid, &arena, &draft, err))
