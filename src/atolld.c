@@ -35,6 +35,7 @@ enum {
 	EXIT_FAULT = 1,
 	EXIT_USAGE = 2,
 	WORKERS_RESERVE = 16,
+	WAITERS_MAX = 64,
 	LAST_WORD_MS = 2000,
 	HEAD_BYTES_MAX = 12 * 1024,
 	IDLE_TIMEOUT_S = 60,
@@ -227,6 +228,13 @@ static bool fetch(void *context, const char *url, int fd, uint64_t size_max, uin
 	return net_fetch(url, fd, &limits, out_size, err);
 }
 
+// A quarter of the workers at most: the others make what is waited for.
+static int waiters_max(const struct settings *settings)
+{
+	int quarter = (int)settings->workers_max / 4;
+	return quarter > WAITERS_MAX ? WAITERS_MAX : quarter > 0 ? quarter : 1;
+}
+
 static bool start_data(struct atolld *atolld, const char *domain, struct error *err)
 {
 	const struct settings *settings = &atolld->settings;
@@ -249,6 +257,7 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.location_define = settings->location_define,
 		.closest = settings->closest_region,
 		.implicit_group = settings->implicit_group,
+		.waiters_max = waiters_max(settings),
 		.domain_in_dns = is_dns_domain(settings->domain),
 		.workers = atolld->workers,
 		.usage_interval_ms = settings->usage_interval,

@@ -422,8 +422,8 @@ bool platform_create_instance(struct platform *platform, const struct caller *ca
 		.password = password,
 	};
 	// It is stored: whatever the wait brings, the answer stands.
-	if (instance_wait_created(platform, organization, database, uuid,
-				  clock_monotonic_ms() + CREATE_WAIT_MS, arena, &found, &ignored))
+	if (instance_wait_created(platform, organization, database, uuid, CREATE_WAIT_MS, arena, &found,
+				  &ignored))
 		out->instance.state = found.view.state;
 	return true;
 }

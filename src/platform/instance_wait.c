@@ -3,8 +3,6 @@
 #include "base/clock.h"
 #include "platform/internal.h"
 
-enum { WAITER_COUNT_MAX = 64 };
-
 void instances_announce(struct platform *platform)
 {
 	pthread_mutex_lock(&platform->instances_mutex);
@@ -13,9 +11,26 @@ void instances_announce(struct platform *platform)
 	pthread_mutex_unlock(&platform->instances_mutex);
 }
 
-// Calls `look` after each change until it says that nothing is being created any more, or until the deadline.
-static bool wait_until(struct platform *platform, int64_t deadline_ms,
-		       bool (*look)(void *context, bool *out_settled, struct error *err), void *context,
+static bool enter_waiters(struct platform *platform)
+{
+	pthread_mutex_lock(&platform->instances_mutex);
+	bool may = platform->waiter_count < platform->waiter_count_max;
+	platform->waiter_count += may;
+	pthread_mutex_unlock(&platform->instances_mutex);
+	return may;
+}
+
+static void leave_waiters(struct platform *platform)
+{
+	pthread_mutex_lock(&platform->instances_mutex);
+	platform->waiter_count--;
+	pthread_mutex_unlock(&platform->instances_mutex);
+}
+
+typedef bool look_fn(void *context, bool *out_settled, struct error *err);
+
+// Looks again after each change until nothing is being created any more, or until the deadline.
+static bool look_until(struct platform *platform, int64_t deadline_ms, look_fn *look, void *context,
 		       struct error *err)
 {
 	for (bool in_time = true;;) {
@@ -36,20 +51,16 @@ static bool wait_until(struct platform *platform, int64_t deadline_ms,
 	}
 }
 
-static bool enter_waiters(struct platform *platform)
+// Where as many wait as may, this one only looks.
+static bool wait_until_settled(struct platform *platform, int64_t timeout_ms, look_fn *look, void *context,
+			       struct error *err)
 {
-	pthread_mutex_lock(&platform->instances_mutex);
-	bool may = platform->waiter_count < WAITER_COUNT_MAX;
-	platform->waiter_count += may;
-	pthread_mutex_unlock(&platform->instances_mutex);
-	return may;
-}
-
-static void leave_waiters(struct platform *platform)
-{
-	pthread_mutex_lock(&platform->instances_mutex);
-	platform->waiter_count--;
-	pthread_mutex_unlock(&platform->instances_mutex);
+	bool may_wait = enter_waiters(platform);
+	bool ok =
+		look_until(platform, clock_monotonic_ms() + (may_wait ? timeout_ms : 0), look, context, err);
+	if (may_wait)
+		leave_waiters(platform);
+	return ok;
 }
 
 // -- one instance -------------------------------------------------------------------------------------
@@ -74,11 +85,11 @@ static bool look_at_instance(void *context, bool *out_settled, struct error *err
 }
 
 bool instance_wait_created(struct platform *platform, const struct organization *organization,
-			   const struct database *database, const char *ref, int64_t deadline_ms,
+			   const struct database *database, const char *ref, int64_t timeout_ms,
 			   struct arena *arena, struct instance_found *out, struct error *err)
 {
 	struct instance_look look = {platform, organization, database, ref, arena, out};
-	return wait_until(platform, deadline_ms, look_at_instance, &look, err);
+	return wait_until_settled(platform, timeout_ms, look_at_instance, &look, err);
 }
 
 bool platform_wait_instance(struct platform *platform, const struct organization *organization,
@@ -87,13 +98,7 @@ bool platform_wait_instance(struct platform *platform, const struct organization
 {
 	OWNED(arena) struct arena arena = {0};
 	struct instance_found found = {0};
-	bool may_wait = enter_waiters(platform);
-	bool ok = instance_wait_created(platform, organization, database, ref,
-					clock_monotonic_ms() + (may_wait ? timeout_ms : 0), &arena, &found,
-					err);
-	if (may_wait)
-		leave_waiters(platform);
-	if (!ok)
+	if (!instance_wait_created(platform, organization, database, ref, timeout_ms, &arena, &found, err))
 		return false;
 	if (found.view.state == INSTANCE_FAILED)
 		return error_set(err, ERR_BAD_REQUEST, "instance %s could not be created: %s",
@@ -134,39 +139,29 @@ static bool look_at_many(void *context, bool *out_settled, struct error *err)
 	return store_commit(&txn, err);
 }
 
-static bool wait_for_many(struct platform *platform, struct many_look *look, int64_t timeout_ms,
-			  struct error *err)
-{
-	bool may_wait = enter_waiters(platform);
-	look->platform = platform;
-	bool ok = wait_until(platform, clock_monotonic_ms() + (may_wait ? timeout_ms : 0), look_at_many, look,
-			     err);
-	if (may_wait)
-		leave_waiters(platform);
-	return ok;
-}
-
 bool instances_wait_of_database(struct platform *platform, const struct organization *organization,
 				int64_t database, int64_t timeout_ms, struct instance_counts *out,
 				struct error *err)
 {
-	struct many_look look = {.organization = organization,
+	struct many_look look = {.platform = platform,
+				 .organization = organization,
 				 .statement = SQL_COUNT_DATABASE_INSTANCES,
 				 .parameter = ":database",
 				 .row = database,
 				 .out = out};
-	return wait_for_many(platform, &look, timeout_ms, err);
+	return wait_until_settled(platform, timeout_ms, look_at_many, &look, err);
 }
 
 bool instances_wait_of_group(struct platform *platform, const struct organization *organization,
 			     int64_t group, const char *location, int64_t timeout_ms,
 			     struct instance_counts *out, struct error *err)
 {
-	struct many_look look = {.organization = organization,
+	struct many_look look = {.platform = platform,
+				 .organization = organization,
 				 .statement = SQL_COUNT_GROUP_INSTANCES,
 				 .parameter = ":group",
 				 .row = group,
 				 .location = location,
 				 .out = out};
-	return wait_for_many(platform, &look, timeout_ms, err);
+	return wait_until_settled(platform, timeout_ms, look_at_many, &look, err);
 }

@@ -49,6 +49,7 @@ struct platform {
 	pthread_cond_t instances_changed;
 	uint64_t instance_changes;      // guarded by instances_mutex; moves whenever a state was committed
 	int waiter_count;               // guarded by instances_mutex
+	int waiter_count_max;           // never changes
 	struct lost_event *lost_events; // guarded by instances_mutex; fleet_events.c
 
 	struct usage_meter *usage_meter; // NULL once finished
@@ -237,9 +238,10 @@ void instance_audit(struct store_txn *txn, const struct caller *caller,
 // -- instance_wait.c
 /// Wakes whoever waits for an instance, after the commit.
 void instances_announce(struct platform *platform);
-/// Waits until the instance is no longer being created; gives its state then, or at the deadline.
+/// Waits until the instance is no longer being created; gives its state then, or when the time is over. Does not wait
+/// where as many do already as may.
 MUST_USE bool instance_wait_created(struct platform *platform, const struct organization *organization,
-				    const struct database *database, const char *ref, int64_t deadline_ms,
+				    const struct database *database, const char *ref, int64_t timeout_ms,
 				    struct arena *arena, struct instance_found *out, struct error *err);
 /// The same for all instances of a database, or those of a group at a location; counts what is left then.
 struct instance_counts {

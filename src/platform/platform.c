@@ -10,6 +10,8 @@
 
 enum { LOGIN_LIFETIME_MS = 7 * 24 * 60 * 60 * 1000, LOGIN_FAILURES_MAX = 10 };
 
+enum { WAITER_COUNT_MAX = 64 };
+
 bool platform_open(const struct platform_options *options, struct platform **out, struct error *err)
 {
 	struct platform *platform = calloc(1, sizeof(*platform));
@@ -23,6 +25,7 @@ bool platform_open(const struct platform_options *options, struct platform **out
 		platform->implicit_group = strdup(options->implicit_group);
 		ASSERT(platform->implicit_group);
 	}
+	platform->waiter_count_max = options->waiters_max ? options->waiters_max : WAITER_COUNT_MAX;
 	pthread_mutex_init(&platform->rules_mutex, NULL);
 	platform->login_lifetime_ms =
 		options->login_lifetime_ms ? options->login_lifetime_ms : LOGIN_LIFETIME_MS;

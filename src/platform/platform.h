@@ -42,9 +42,10 @@ struct platform_options {
 	const char *closest; // code answered as the closest location; NULL or "" = the first one served
 	const char *implicit_group; // of databases that name none; NULL, "" or "none": they stand alone
 	bool domain_in_dns;         // refuse names whose host label would not fit into DNS (63 characters)
-	struct workers *workers;    // for what the platform does by the clock; NULL: nothing
-	int64_t usage_interval_ms;  // between two times that usage is stored
-	uint64_t upload_bytes_max;  // of a file; 0 = 1 GiB
+	int waiters_max; // requests that wait for instances; each holds a worker, and creating needs some. 0 = 64
+	struct workers *workers;         // for what the platform does by the clock; NULL: nothing
+	int64_t usage_interval_ms;       // between two times that usage is stored
+	uint64_t upload_bytes_max;       // of a file; 0 = 1 GiB
 	struct platform_fetcher fetcher; // for dumps that lie elsewhere; without a function they are refused
 	int64_t login_lifetime_ms;       // of login tokens; 0 = 7 days
 	int login_failures_max;          // of a user in a minute; 0 = 10
