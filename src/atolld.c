@@ -247,6 +247,7 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.open_databases_max = (int)settings->open_databases_max,
 		.open_files_max = database_files_max(settings),
 		.log_bytes_max = (uint64_t)settings->log_bytes_max,
+		.history_ms = settings->history_retention,
 	};
 	if (!fleet_open(&fleet, &atolld->fleet, err))
 		return false;

@@ -311,7 +311,7 @@ static bool create(struct call *call, struct wish *wish, struct error *err)
 		return false;
 	http_catch_endings(call->http);
 	if (wish->dump_path && !transfer_upload_dump(&call->client, &dump, &wish->dump_url, err))
-		return false;
+		return err->detail[0] ? false : error_detail(err, "nothing was created");
 	OWNED(created) struct created created = {0};
 	return create_and_fill(call, wish, wish->file_path ? &file : NULL, &created, err);
 }

@@ -1,28 +1,13 @@
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/body.h"
 #include "api/handlers.h"
+#include "api/query.h"
 #include "api/views.h"
 #include "base/clock.h"
 #include "net/server.h"
 
 enum { LIMIT_MAX = 1000 };
-
-static bool read_limit(const char *text, int64_t *out, struct error *err)
-{
-	if (!text)
-		return true;
-	char *end;
-	errno = 0;
-	long long value = strtoll(text, &end, 10);
-	if (errno != 0 || *end != '\0' || text[0] < '0' || text[0] > '9' || value < 1 || value > LIMIT_MAX)
-		return error_set(err, ERR_BAD_REQUEST, "limit must be a whole number from 1 to %d",
-				 LIMIT_MAX);
-	*out = value;
-	return true;
-}
 
 bool api_list_databases(struct api_request *req, struct error *err)
 {
@@ -35,7 +20,7 @@ bool api_list_databases(struct api_request *req, struct error *err)
 			api_query(req, "parent") ? api_query(req, "parent") : api_query(req, "parent_db_id"),
 		.cursor = api_query(req, "cursor"),
 	};
-	if (!read_limit(api_query(req, "limit"), &filter.limit, err))
+	if (!api_query_number(req, "limit", 1, LIMIT_MAX, 0, &filter.limit, err))
 		return false;
 
 	struct database *databases;

@@ -1,10 +1,8 @@
 #include "platform/invite.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "api/body.h"
 #include "api/handlers.h"
+#include "api/query.h"
 #include "api/views.h"
 #include "net/server.h"
 
@@ -85,11 +83,8 @@ bool api_list_own_invites(struct api_request *req, struct error *err)
 // What is no number is no invite's.
 static int64_t invite_id(const struct api_request *req)
 {
-	const char *text = api_param(req, "id");
-	char *end;
-	errno = 0;
-	long long id = strtoll(text, &end, 10);
-	return errno == 0 && *end == '\0' && text[0] >= '0' && text[0] <= '9' ? id : -1;
+	int64_t id;
+	return api_number_of(api_param(req, "id"), &id) ? id : -1;
 }
 
 bool api_accept_own_invite(struct api_request *req, struct error *err)

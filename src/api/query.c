@@ -5,8 +5,7 @@
 
 #include "base/clock.h"
 
-// Decimal digits and nothing else; too many of them are no number either.
-static bool read_number(const char *text, int64_t *out)
+bool api_number_of(const char *text, int64_t *out)
 {
 	int64_t value = 0;
 	const char *at = text;
@@ -26,7 +25,7 @@ bool api_query_number(const struct api_request *req, const char *name, int64_t m
 {
 	const char *text = api_query(req, name);
 	int64_t value = otherwise;
-	if (text && (!read_number(text, &value) || value < min || value > max))
+	if (text && (!api_number_of(text, &value) || value < min || value > max))
 		return error_set(err, ERR_BAD_REQUEST,
 				 "%s must be a whole number from %" PRId64 " to %" PRId64, name, min, max);
 	*out = value;

@@ -5,6 +5,9 @@
 
 #include "api/request.h"
 
+/// Decimal digits and nothing else, below 2^63.
+bool api_number_of(const char *text, int64_t *out);
+
 /// Fails: ERR_BAD_REQUEST "NAME must be a whole number from MIN to MAX"
 MUST_USE bool api_query_number(const struct api_request *req, const char *name, int64_t min, int64_t max,
 			       int64_t otherwise, int64_t *out, struct error *err);

@@ -55,11 +55,10 @@ static bool claims(void *context, struct net_request *request)
 	(void)context;
 	const char *method = net_request_method(request);
 	const char *path = net_request_path(request);
+	bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 	// A command line sent this browser to log in.
-	if (net_request_query(request, "port") || net_request_query(request, "redirect"))
-		return false;
-	return (strcmp(path, "/") == 0 || strcmp(path, "/health") == 0) &&
-	       (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0);
+	bool logs_in = net_request_query(request, "port") || net_request_query(request, "redirect");
+	return reads && (strcmp(path, "/health") == 0 || (strcmp(path, "/") == 0 && !logs_in));
 }
 
 struct net_site pages_site(void)

@@ -34,8 +34,7 @@ static bool fix_position(struct engine_database *primary, struct copy *copy, str
 	return ok;
 }
 
-bool copy_begin(struct engine_database *primary, const struct engine_job *job, struct copy *out,
-		struct error *err)
+bool copy_begin(struct engine_database *primary, const struct job *job, struct copy *out, struct error *err)
 {
 	struct copy copy = {.job = job};
 	if (!connection_open(primary, true, &copy.connection, err))
@@ -52,9 +51,7 @@ bool copy_begin(struct engine_database *primary, const struct engine_job *job, s
 
 static bool write_pages(struct copy *copy, int fd, struct buffer *pages, uint64_t *offset, struct error *err)
 {
-	if (engine_job_is_stopping(copy->job))
-		return error_set(err, ERR_SHUTDOWN, "the server is stopping");
-	if (!disk_write_at(fd, pages->data, pages->size, *offset, err))
+	if (!job_goes_on(copy->job, err) || !disk_write_at(fd, pages->data, pages->size, *offset, err))
 		return false;
 	*offset += pages->size;
 	buffer_truncate(pages, 0);
@@ -89,8 +86,7 @@ void copy_end(struct copy *copy)
 	copy->connection = NULL;
 }
 
-bool engine_copy(struct engine_database *primary, const char *path, const struct engine_job *job,
-		 struct error *err)
+bool engine_copy(struct engine_database *primary, const char *path, const struct job *job, struct error *err)
 {
 	struct copy copy;
 	OWNED(fd) int fd = -1;

@@ -3,26 +3,24 @@
 #define ATOLL_ENGINE_COPY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
+#include "base/job.h"
 
 struct engine_database;
-
-/// Long work over whole files asks now and then whether it should stop; it then fails with ERR_SHUTDOWN.
-struct engine_job {
-	bool (*is_stopping)(void *context);
-	void *context;
-};
-
-static inline bool engine_job_is_stopping(const struct engine_job *job)
-{
-	return job && job->is_stopping(job->context);
-}
 
 /// Writes the file at `path`, durably; it must not exist. Everything acknowledged before the call is in it.
 /// Writers wait only while the position is fixed, not while pages are copied.
 /// Fails: ERR_FULL, ERR_IO, ERR_SHUTDOWN; ERR_TRANSACTION_BUSY when a writer holds the lane for too long.
-MUST_USE bool engine_copy(struct engine_database *primary, const char *path, const struct engine_job *job,
+MUST_USE bool engine_copy(struct engine_database *primary, const char *path, const struct job *job,
 			  struct error *err);
+
+/// The same of a moment of the past (ms since 1970): every transaction acknowledged before it is in, none that began
+/// after it.
+/// Fails also: ERR_BAD_REQUEST  in the future, or "… outside the retention: …"
+///             ERR_CORRUPT      the history is damaged and begins anew with the present content
+MUST_USE bool engine_copy_of_moment(struct engine_database *primary, int64_t at_ms, const char *path,
+				    const struct job *job, struct error *err);
 
 #endif

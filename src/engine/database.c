@@ -29,7 +29,7 @@ bool engine_start(struct error *err)
 
 // -- creation -----------------------------------------------------------------------------------------
 
-static bool write_empty_file(const char *path, struct error *err)
+bool database_write_empty(const char *path, struct error *err)
 {
 	sqlite3 *db = NULL;
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
@@ -64,7 +64,7 @@ bool engine_database_create(const char *folder, struct error *err)
 		return false;
 	OWNED(text) char *path = join(folder, "data.db");
 	OWNED(text) char *temporary = join(folder, "new.db");
-	return disk_remove_tree(temporary, err) && write_empty_file(temporary, err) &&
+	return disk_remove_tree(temporary, err) && database_write_empty(temporary, err) &&
 	       settle_new_file(temporary, path, folder, err);
 }
 
@@ -121,6 +121,7 @@ static bool restart_log(struct engine_database *db, const struct wal_summary *wa
 {
 	if (!log_restart(db->log, log_appended(db->log) + 1, err))
 		return false;
+	atomic_store(&db->base_missing, db->keeps_past);
 	return !wal->valid || (log_seal(db->log, wal->committed, err) && log_sync(db->log, err));
 }
 
@@ -156,8 +157,14 @@ static bool open_primary(struct engine_database *db, const struct engine_options
 {
 	struct log_options log_options = {.folder = options->log_folder,
 					  .segment_bytes_max = options->log_segment_bytes_max,
-					  .bytes_max = options->log_bytes_max};
-	return log_open(&log_options, &db->log, err) && database_catch_up_log(db, err);
+					  .bytes_max = options->log_bytes_max,
+					  .age_ms_max = options->log_age_ms_max,
+					  .begins_empty = is_blank(db->path)};
+	db->keeps_past = options->log_age_ms_max > 0;
+	if (!log_open(&log_options, &db->log, err))
+		return false;
+	past_begin(db);
+	return database_catch_up_log(db, err);
 }
 
 // What recovery found in the WAL becomes durable before anybody is answered.
@@ -253,6 +260,7 @@ bool engine_database_open(const struct engine_options *options, struct engine_da
 		free_database(db);
 		return error_context(err, "open the database");
 	}
+	retention_if_due(db);
 	*out = db;
 	return true;
 }

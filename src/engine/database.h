@@ -39,6 +39,7 @@ struct engine_options {
 	struct engine_files *files; // outlives the database; NULL: not counted
 	uint64_t log_segment_bytes_max;
 	uint64_t log_bytes_max;
+	int64_t log_age_ms_max;            // moments of the past are kept for so long; 0: not at all
 	void (*on_durable)(void *context); // primary: new frames may be read from the log; no locks are held
 	void *context;
 };
@@ -70,6 +71,8 @@ void engine_database_close(struct engine_database *db);
 
 /// Nothing is under way or waited for, and nothing would be lost by closing: true only of a database that nobody uses.
 bool engine_database_is_quiet(struct engine_database *db);
+/// A primary's history is shortened when it is over its limits: asked for now and then, done by a worker.
+void engine_database_tend(struct engine_database *db);
 
 struct log *engine_database_log(struct engine_database *db); // primary only
 /// Last committed frame_no (primary) or applied one (replica).

@@ -126,6 +126,7 @@ static void flush_run(struct task *task)
 	do {
 		flush_round(db);
 		checkpoint_if_due(db);
+		retention_if_due(db);
 		next = after_round(db);
 	} while (next == FLUSH_AGAIN);
 	if (next == FLUSH_LATER)
@@ -136,7 +137,7 @@ void flush_drain(struct engine_database *db)
 {
 	pthread_mutex_lock(&db->flush.mutex);
 	db->flush.closing = true;
-	while (db->flush.scheduled || db->flush.checkpointing)
+	while (db->flush.scheduled || db->flush.checkpointing || db->flush.retaining)
 		clock_cond_wait(&db->flush.moved, &db->flush.mutex, INT64_MAX);
 	struct quick_wait *waits = TAKE(db->flush.waits);
 	pthread_mutex_unlock(&db->flush.mutex);

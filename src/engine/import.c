@@ -14,11 +14,10 @@ enum { PROGRESS_OPS = 4000, VERSIONS_AT = 18, VERSION_WAL = 2 };
 
 static int on_progress(void *context)
 {
-	return engine_job_is_stopping(context);
+	return job_is_stopping(context);
 }
 
-bool import_open(const char *path, bool create, const struct engine_job *job, sqlite3 **out,
-		 struct error *err)
+bool import_open(const char *path, bool create, const struct job *job, sqlite3 **out, struct error *err)
 {
 	sqlite3 *db = NULL;
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |

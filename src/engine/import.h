@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "engine/copy.h"
+#include "base/job.h"
 #include "engine/limits.h"
 
 enum {
@@ -20,7 +20,7 @@ enum {
 struct engine_import {
 	const char *path; // of the file being made
 	const struct engine_limits *limits;
-	const struct engine_job *job;
+	const struct job *job;
 };
 
 /// The file at `path` is a stranger's SQLite file: it is checked, and rewritten where its form is not the engine's.
@@ -34,6 +34,6 @@ MUST_USE bool engine_import_file(const struct engine_import *import, struct erro
 MUST_USE bool engine_import_dump(const struct engine_import *import, const char *sql_path, struct error *err);
 
 /// Checks that a file of our own making is whole (quick_check). Fails: ERR_CORRUPT, ERR_SHUTDOWN.
-MUST_USE bool engine_check_file(const char *path, const struct engine_job *job, struct error *err);
+MUST_USE bool engine_check_file(const char *path, const struct job *job, struct error *err);
 
 #endif

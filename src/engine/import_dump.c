@@ -65,7 +65,7 @@ static int on_progress(void *context)
 {
 	struct loader *loader = context;
 	loader->too_slow = clock_monotonic_ms() > loader->deadline_ms;
-	return loader->too_slow || engine_job_is_stopping(loader->import->job);
+	return loader->too_slow || job_is_stopping(loader->import->job);
 }
 
 // -- virtual tables -----------------------------------------------------------------------------------
@@ -268,9 +268,8 @@ static bool load_statements(struct loader *loader, struct error *err)
 	struct sql_text_statement statement;
 	bool found = true;
 	while (found) {
-		if (engine_job_is_stopping(loader->import->job))
-			return error_set(err, ERR_SHUTDOWN, "the server is stopping");
-		if (!sql_text_next(loader->text, &statement, &found, err) ||
+		if (!job_goes_on(loader->import->job, err) ||
+		    !sql_text_next(loader->text, &statement, &found, err) ||
 		    (found && !load_statement(loader, &statement, err)))
 			return false;
 	}

@@ -147,7 +147,7 @@ bool engine_import_file(const struct engine_import *import, struct error *err)
 	return ok;
 }
 
-bool engine_check_file(const char *path, const struct engine_job *job, struct error *err)
+bool engine_check_file(const char *path, const struct job *job, struct error *err)
 {
 	sqlite3 *db;
 	if (!import_open(path, false, job, &db, err))

@@ -7,7 +7,7 @@
 #include "engine/import.h"
 
 /// A connection to a file that nobody else has open. Its statements stop when the job is to stop.
-MUST_USE bool import_open(const char *path, bool create, const struct engine_job *job, sqlite3 **out,
+MUST_USE bool import_open(const char *path, bool create, const struct job *job, sqlite3 **out,
 			  struct error *err);
 
 /// What SQLite says of a stranger's content: ERR_BAD_REQUEST; of the disk or the job: their codes.

@@ -55,8 +55,10 @@ struct flush {
 	bool failed;        // an fdatasync failed: nothing is accepted any more
 	bool closing;       // do not wait for a better time
 	bool checkpointing; // the checkpoint's task is queued or runs
+	bool retaining;     // the same for the shortening of the history
 	struct task task;
 	struct task checkpoint_task;
+	struct task retention_task;
 	int wal_fd;
 };
 
@@ -113,6 +115,9 @@ struct engine_database {
 	_Atomic(uint32_t) page_count;
 	_Atomic(bool) log_behind; // a commit could not be appended: catch up from the WAL first
 
+	bool keeps_past;                     // moments of the past can be had again
+	_Atomic(bool) base_missing;          // the history needs a copy of the content to begin with
+	_Atomic(int64_t) retention_again_ms; // monotonic; not before
 	_Atomic(bool) discarded;
 	_Atomic(uint32_t) checkpoint_frames; // WAL frames when the last checkpoint ended
 					     // applier's) own
@@ -122,6 +127,8 @@ struct engine_database {
 };
 
 // -- database.c
+/// Makes the file of an empty database, not durable.
+MUST_USE bool database_write_empty(const char *path, struct error *err);
 bool database_catch_up_log(struct engine_database *db, struct error *err); // lane held, or opening
 
 static inline void database_count_files(struct engine_database *db, int count)
@@ -219,17 +226,23 @@ MUST_USE bool checkpoint_all(struct engine_database *db, struct error *err);
 /// The content of a primary at one moment, held by a read transaction.
 struct copy {
 	struct connection *connection;
-	const struct engine_job *job; // or NULL
+	const struct job *job; // or NULL
 	char log_id[LOG_ID_TEXT_BYTES];
 	uint64_t frame_no;
 	int64_t at_wall_ms;
 };
 /// Writers wait only while the position is fixed. Returns when that position is durable.
-MUST_USE bool copy_begin(struct engine_database *primary, const struct engine_job *job, struct copy *out,
+MUST_USE bool copy_begin(struct engine_database *primary, const struct job *job, struct copy *out,
 			 struct error *err);
 /// Writes all pages, in order. Fails with ERR_SHUTDOWN when the job is to stop.
 MUST_USE bool copy_pages(struct copy *copy, int fd, struct error *err);
 void copy_end(struct copy *copy);
+
+// -- past.c
+/// If the history is over its limits, or lacks what it begins with: starts a task that sees to it.
+void retention_if_due(struct engine_database *db);
+/// Of a primary whose history is new: keeps the file's content as its beginning. A failure leaves that to later.
+void past_begin(struct engine_database *db);
 
 // -- apply.c
 MUST_USE bool replica_open(struct engine_database *db, struct error *err);

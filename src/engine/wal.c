@@ -1,17 +1,19 @@
 #include "engine/wal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buffer.h"
-#include "base/clock.h"
 #include "base/disk.h"
 #include "engine/page_set.h"
 
 struct wal_file {
 	int fd;
 	uint64_t size;
+	int64_t changed_wall_ms; // none of its transactions was committed later
 	bool big_endian_sums;
 	uint32_t salt1, salt2;
 	uint32_t sum[2];
@@ -51,8 +53,11 @@ static bool open_wal(const char *path, struct wal_file *wal, bool *out_usable, s
 	if (!disk_open(path, O_RDONLY, &wal->fd, err))
 		return err->code == ERR_NOT_FOUND;
 	unsigned char header[WAL_HEADER_BYTES];
-	if (!disk_size(wal->fd, &wal->size, err))
-		return false;
+	struct stat status;
+	if (fstat(wal->fd, &status) != 0)
+		return error_errno(err, errno, path, "cannot learn a file's size");
+	wal->size = (uint64_t)status.st_size;
+	wal->changed_wall_ms = (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
 	if (wal->size < sizeof(header))
 		return true;
 	if (!disk_read_at(wal->fd, header, sizeof(header), 0, err))
@@ -137,7 +142,7 @@ static bool deliver(struct collected *txn, const struct wal_file *wal, uint32_t 
 				.size_after = size_after,
 				.page_nos = (const uint32_t *)(const void *)txn->page_nos.data,
 				.pages = txn->pages.data,
-				.committed_wall_ms = clock_wall_ms(),
+				.committed_wall_ms = wal->changed_wall_ms,
 				.wal = {wal->salt1, wal->salt2, number}};
 	bool ok = each(context, &whole, err);
 	buffer_truncate(&txn->page_nos, 0);

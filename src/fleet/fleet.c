@@ -12,7 +12,13 @@
 #include "fleet/internal.h"
 #include "fleet/seed.h"
 
-enum { TABLE_SIZE = 4096, SEGMENT_BYTES = 16 * 1024 * 1024, REOPEN_MS = 1000 };
+enum {
+	TABLE_SIZE = 4096,
+	SEGMENT_BYTES_MIN = 64 * 1024,
+	SEGMENT_BYTES_MAX = 16 * 1024 * 1024,
+	SEGMENTS = 8,
+	REOPEN_MS = 1000
+};
 
 // -- tasks and closing --------------------------------------------------------------------------------
 
@@ -187,6 +193,15 @@ static void on_durable(void *context)
 	pthread_mutex_unlock(&database->mutex);
 }
 
+// History goes by whole segments: a few of them fit the limit.
+static uint64_t segment_bytes(const struct fleet *fleet)
+{
+	uint64_t size = fleet->log_bytes_max / SEGMENTS;
+	return size < SEGMENT_BYTES_MIN   ? SEGMENT_BYTES_MIN
+	       : size > SEGMENT_BYTES_MAX ? SEGMENT_BYTES_MAX
+					  : size;
+}
+
 static bool open_engine(struct fleet_database *database, const struct fleet_instance_spec *spec,
 			struct engine_database **out, struct error *err)
 {
@@ -200,8 +215,9 @@ static bool open_engine(struct fleet_database *database, const struct fleet_inst
 					 .workers = fleet->workers,
 					 .limits = fleet->limits,
 					 .files = &fleet->files,
-					 .log_segment_bytes_max = SEGMENT_BYTES,
+					 .log_segment_bytes_max = segment_bytes(fleet),
 					 .log_bytes_max = fleet->log_bytes_max,
+					 .log_age_ms_max = fleet->history_ms,
 					 .on_durable = on_durable,
 					 .context = database};
 	return engine_database_open(&options, out, err);
@@ -801,6 +817,7 @@ bool fleet_open(const struct fleet_options *options, struct fleet **out, struct 
 	fleet->database_idle_ms = options->database_idle_ms;
 	fleet->open_databases_max = options->open_databases_max;
 	fleet->files.max = options->open_files_max;
+	fleet->history_ms = options->history_ms;
 	fleet->distance = distance;
 	fleet->callbacks = *options;
 	fleet->table_size = TABLE_SIZE;
@@ -820,6 +837,7 @@ bool fleet_open(const struct fleet_options *options, struct fleet **out, struct 
 	}
 	seed_sweep_uploads(fleet);
 	idle_start(fleet);
+	retention_start(fleet);
 	*out = fleet;
 	return true;
 }
@@ -840,7 +858,7 @@ bool fleet_open_platform(struct fleet *fleet, struct engine_database **out, stru
 					 .role = ENGINE_PRIMARY,
 					 .workers = fleet->workers,
 					 .limits = fleet->limits,
-					 .log_segment_bytes_max = SEGMENT_BYTES,
+					 .log_segment_bytes_max = segment_bytes(fleet),
 					 .log_bytes_max = fleet->log_bytes_max};
 	if (!engine_database_open(&options, &fleet->platform, err))
 		return error_context(err, "the platform's own store");
@@ -864,6 +882,7 @@ void fleet_close(struct fleet *fleet)
 	if (!fleet)
 		return;
 	idle_stop(fleet);
+	retention_stop(fleet);
 	wait_for_tasks(fleet);
 	for (size_t i = 0; i < fleet->table_size; i++) {
 		while (fleet->table[i]) {

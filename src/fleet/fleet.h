@@ -40,7 +40,8 @@ struct fleet_options {
 	int64_t database_idle_ms; // a database unused for so long is closed until it is asked for; 0 = never
 	int open_databases_max;   // beyond, the longest unused one is closed; 0 = no limit
 	int open_files_max;       // the same for descriptors that open databases take
-	uint64_t log_bytes_max;   // history kept for each database beyond what replicas need
+	uint64_t log_bytes_max;   // history kept of each database
+	int64_t history_ms;       // moments of the past are kept for so long; 0: not at all
 
 	/// Lists the instances of a database and tells its rules; allocates *out_specs with malloc.
 	/// ERR_DATABASE_NOT_FOUND if unknown.

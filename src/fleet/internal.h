@@ -30,6 +30,8 @@ struct fleet {
 	struct workers *workers;
 	struct engine_limits limits;
 	uint64_t log_bytes_max;
+	int64_t history_ms;
+	struct keeper *keeper; // retention.c
 	struct distance *distance;
 	struct fleet_options callbacks; // describe, instance_event, context only
 	struct engine_database *platform;
@@ -149,6 +151,10 @@ void meter_finish(struct meter *meter);
 void meter_collect(struct fleet_instance *instance);
 /// An instance (NULL: all of the database's) was destroyed.
 void meter_forget_storage(struct fleet *fleet, const char *database, const char *instance);
+
+// -- retention.c
+void retention_start(struct fleet *fleet);
+void retention_stop(struct fleet *fleet);
 
 // -- follow.c
 void follow_init(struct fleet_instance *replica);

@@ -150,9 +150,9 @@ static bool is_stopping(void *context)
 	return fleet_is_closing(context);
 }
 
-static struct engine_job job_of(struct fleet *fleet)
+static struct job job_of(struct fleet *fleet)
 {
-	return (struct engine_job){.is_stopping = is_stopping, .context = fleet};
+	return (struct job){.is_stopping = is_stopping, .context = fleet};
 }
 
 static bool has_instances(struct fleet *fleet, const char *database, bool *out, struct error *err)
@@ -188,11 +188,15 @@ static bool copy_seed(struct fleet *fleet, const char *source, const char *work,
 	       disk_open(work, O_RDWR | O_CREAT | O_EXCL, &to, err) && disk_copy(from, to, err);
 }
 
-static bool copy_primary(struct fleet *fleet, const char *source, const char *work, struct error *err)
+static bool copy_primary(struct fleet *fleet, const char *source, int64_t at_ms, const char *work,
+			 struct error *err)
 {
 	OWNED(fleet_instance) struct fleet_instance *primary = NULL;
-	struct engine_job job = job_of(fleet);
-	return acquire_primary(fleet, source, &primary, err) && engine_copy(primary->engine, work, &job, err);
+	struct job job = job_of(fleet);
+	if (!acquire_primary(fleet, source, &primary, err))
+		return false;
+	return at_ms == SEED_NOW ? engine_copy(primary->engine, work, &job, err)
+				 : engine_copy_of_moment(primary->engine, at_ms, work, &job, err);
 }
 
 // *out_made false: there is nothing to copy.
@@ -203,10 +207,8 @@ static bool copy(struct fleet *fleet, const char *source, int64_t at_ms, const c
 	*out_made = true;
 	if (!has_instances(fleet, source, &lives, err))
 		return false;
-	if (lives && at_ms != SEED_NOW)
-		return error_set(err, ERR_BAD_REQUEST, "moments are not kept of this database");
 	if (lives)
-		return copy_primary(fleet, source, work, err);
+		return copy_primary(fleet, source, at_ms, work, err);
 	*out_made = fleet_seed_exists(fleet, source);
 	return !*out_made || copy_seed(fleet, source, work, err);
 }
@@ -216,7 +218,7 @@ static bool import(struct fleet *fleet, const char *database, const char *work,
 		   bool (*make)(const struct engine_import *import, const char *from, struct error *err),
 		   const char *from, struct error *err)
 {
-	struct engine_job job = job_of(fleet);
+	struct job job = job_of(fleet);
 	struct engine_import import = {.path = work, .limits = &fleet->limits, .job = &job};
 	if (!fleet_task_begin(fleet))
 		return error_set(err, ERR_SHUTDOWN, "the server is stopping");

@@ -21,33 +21,7 @@
 #include "base/clock.h"
 #include "base/crypt.h"
 #include "base/disk.h"
-#include "log/segment.h"
-
-struct segment {
-	uint64_t base_frame_no;
-	uint64_t size_bytes;
-};
-
-struct log {
-	char *folder;
-	uint64_t segment_bytes_max;
-	uint64_t bytes_max;
-	_Atomic(uint64_t) durable;
-	_Atomic(uint64_t) appended;
-
-	pthread_mutex_t mutex;
-	// guarded by mutex
-	struct segment *segments; // oldest first; the last one is open for appending
-	size_t segment_count;
-	char id[LOG_ID_TEXT_BYTES];
-
-	// the lane's own
-	int fd;
-	uint64_t end;
-	uint64_t chain;
-	struct wal_position wal;
-	bool sealed;
-};
+#include "log/internal.h"
 
 static char *segment_path(const char *folder, uint64_t base_frame_no)
 {
@@ -128,6 +102,13 @@ static bool is_beyond(struct wal_position position, struct wal_position limit)
 	return position.salt1 == limit.salt1 && position.salt2 == limit.salt2 && position.frame > limit.frame;
 }
 
+static void note_commit(struct segment *segment, int64_t at_ms)
+{
+	if (segment->first_ms == 0)
+		segment->first_ms = at_ms;
+	segment->last_ms = at_ms;
+}
+
 // Walks the newest segment from its header to its last intact record that does not lie beyond `limit`.
 static bool scan_newest(struct log *log, struct wal_position limit, struct error *err)
 {
@@ -141,6 +122,9 @@ static bool scan_newest(struct log *log, struct wal_position limit, struct error
 	log->chain = chain;
 	log->wal = header.wal;
 	log->sealed = header.sealed;
+	struct segment *newest = &log->segments[log->segment_count - 1];
+	newest->first_ms = 0;
+	newest->last_ms = header.last_ms;
 	uint64_t appended = header.base_frame_no;
 	OWNED(buffer) struct buffer payload = {0};
 	for (;;) {
@@ -151,6 +135,8 @@ static bool scan_newest(struct log *log, struct wal_position limit, struct error
 		if (!intact || (record.kind == RECORD_TXN && is_beyond(record.txn.wal, limit)))
 			break;
 		appended = record.txn.frame_no;
+		if (record.kind == RECORD_TXN)
+			note_commit(newest, record.txn.committed_wall_ms);
 		log->end += record.size_bytes;
 		log->chain = record.checksum;
 		log->wal = record.txn.wal;
@@ -163,7 +149,7 @@ static bool scan_newest(struct log *log, struct wal_position limit, struct error
 		if (!log_sync(log, err))
 			return false;
 	}
-	log->segments[log->segment_count - 1].size_bytes = log->end;
+	newest->size_bytes = log->end;
 	atomic_store(&log->appended, appended);
 	return true;
 }
@@ -174,6 +160,12 @@ static bool begin_segment(struct log *log, uint64_t base_frame_no, struct error 
 	OWNED(fd) int fd = -1;
 	struct segment_header header = {
 		.base_frame_no = base_frame_no, .wal = log->wal, .sealed = log->sealed};
+	struct segment fresh = {.base_frame_no = base_frame_no, .size_bytes = SEGMENT_HEADER_BYTES};
+	pthread_mutex_lock(&log->mutex);
+	fresh.last_ms = log->segment_count > 0 ? log->segments[log->segment_count - 1].last_ms : 0;
+	header.last_ms = fresh.last_ms;
+	header.begun_empty_ms = log->begun_empty_ms;
+	pthread_mutex_unlock(&log->mutex);
 	memcpy(header.log_id, log->id, sizeof(header.log_id));
 	char bytes[SEGMENT_HEADER_BYTES];
 	segment_encode_header(&header, bytes);
@@ -191,7 +183,7 @@ static bool begin_segment(struct log *log, uint64_t base_frame_no, struct error 
 	// An empty newest segment may be begun again at the same place.
 	if (log->segment_count > 0 && log->segments[log->segment_count - 1].base_frame_no == base_frame_no)
 		log->segment_count--;
-	add_segment(log, (struct segment){.base_frame_no = base_frame_no, .size_bytes = log->end});
+	add_segment(log, fresh);
 	pthread_mutex_unlock(&log->mutex);
 	return true;
 }
@@ -230,16 +222,42 @@ static bool open_existing(struct log *log, struct error *err)
 	return true;
 }
 
-static void fill_sizes(struct log *log)
+// When the last transaction of a closed segment was committed is told by the header of the next one; if not there
+// (an older version wrote it), it was not after the file's last change.
+static void fill_closed(struct log *log)
 {
-	for (size_t i = 0; i + 1 < log->segment_count; i++) {
-		OWNED(text) char *path = segment_path(log->folder, log->segments[i].base_frame_no);
-		OWNED(fd) int fd = -1;
+	int64_t next_last_ms = 0;
+	for (size_t i = log->segment_count; i > 0; i--) {
+		struct segment *segment = &log->segments[i - 1];
+		struct segment_header header = {0};
+		struct stat status = {0};
+		uint64_t chain;
 		struct error ignored;
-		if (disk_open(path, O_RDONLY, &fd, &ignored) &&
-		    !disk_size(fd, &log->segments[i].size_bytes, &ignored))
-			log->segments[i].size_bytes = 0;
+		OWNED(text) char *path = segment_path(log->folder, segment->base_frame_no);
+		OWNED(fd) int fd = -1;
+		if (disk_open(path, O_RDONLY, &fd, &ignored) && fstat(fd, &status) == 0 &&
+		    !read_header(fd, &header, &chain, &ignored))
+			header = (struct segment_header){0};
+		if (i < log->segment_count) {
+			segment->size_bytes = (uint64_t)status.st_size;
+			segment->last_ms = next_last_ms ? next_last_ms : (int64_t)status.st_mtime * 1000;
+		}
+		next_last_ms = header.last_ms;
+		// The oldest segment's header, which comes last, tells how the history began.
+		log->begun_empty_ms = header.begun_empty_ms;
 	}
+}
+
+// A base without the setting, of another history, or with a gap behind it, leads nowhere.
+static void open_base(struct log *log)
+{
+	base_load(log->folder, &log->base);
+	bool fits = log->age_ms_max > 0 && strcmp(log->base.position.log_id, log->id) == 0 &&
+		    log->base.position.frame_no >= log->segments[0].base_frame_no;
+	if (log->base.exists && fits)
+		return;
+	base_remove(log->folder);
+	log->base.exists = false;
 }
 
 bool log_open(const struct log_options *options, struct log **out, struct error *err)
@@ -252,19 +270,23 @@ bool log_open(const struct log_options *options, struct log **out, struct error 
 	ASSERT(log->folder != NULL);
 	log->segment_bytes_max = options->segment_bytes_max;
 	log->bytes_max = options->bytes_max;
+	log->age_ms_max = options->age_ms_max;
 	log->fd = -1;
 	log->sealed = true;
 	pthread_mutex_init(&log->mutex, NULL);
+	pthread_mutex_init(&log->base_mutex, NULL);
 	bool ok = list_segments(log, err) && open_existing(log, err);
 	if (ok && log->segment_count == 0) {
 		crypt_uuid(log->id);
+		log->begun_empty_ms = options->begins_empty ? clock_wall_ms() : 0;
 		ok = begin_segment(log, 0, err);
 	}
 	if (!ok) {
 		log_close(log);
 		return error_context(err, "open the log");
 	}
-	fill_sizes(log);
+	fill_closed(log);
+	open_base(log);
 	*out = log;
 	return true;
 }
@@ -276,6 +298,7 @@ void log_close(struct log *log)
 	if (log->fd >= 0)
 		close(log->fd);
 	pthread_mutex_destroy(&log->mutex);
+	pthread_mutex_destroy(&log->base_mutex);
 	free(log->segments);
 	free(log->folder);
 	free(log);
@@ -317,32 +340,25 @@ struct wal_position log_wal_position(const struct log *log, bool *out_sealed)
 	return log->wal;
 }
 
-// Kept are at least the newest segment and bytes_max of closed ones.
-static void drop_old_segments(struct log *log)
+void log_drop_segments(struct log *log, uint64_t frame_no)
 {
+	size_t count = 0;
 	pthread_mutex_lock(&log->mutex);
-	uint64_t total = 0;
-	for (size_t i = 0; i < log->segment_count; i++)
-		total += log->segments[i].size_bytes;
-	size_t dropped = 0;
-	while (dropped + 1 < log->segment_count && total > log->bytes_max) {
-		total -= log->segments[dropped].size_bytes;
-		drop_segment_file(log, log->segments[dropped].base_frame_no);
-		dropped++;
-	}
-	log->segment_count -= dropped;
-	memmove(log->segments, log->segments + dropped, log->segment_count * sizeof(struct segment));
+	while (count + 1 < log->segment_count && log->segments[count + 1].base_frame_no <= frame_no)
+		drop_segment_file(log, log->segments[count++].base_frame_no);
+	log->segment_count -= count;
+	memmove(log->segments, log->segments + count, log->segment_count * sizeof(struct segment));
 	pthread_mutex_unlock(&log->mutex);
+}
+
+bool log_close_segment(struct log *log, struct error *err)
+{
+	return log_sync(log, err) && begin_segment(log, log_appended(log), err);
 }
 
 static bool close_full_segment(struct log *log, struct error *err)
 {
-	if (log->end < log->segment_bytes_max)
-		return true;
-	if (!log_sync(log, err) || !begin_segment(log, log_appended(log), err))
-		return false;
-	drop_old_segments(log);
-	return true;
+	return log->end < log->segment_bytes_max || log_close_segment(log, err);
 }
 
 static bool write_pieces(int fd, struct iovec *pieces, int count, uint64_t offset, struct error *err)
@@ -384,7 +400,10 @@ static bool append_record(struct log *log, struct record *record, struct error *
 	log->wal = record->txn.wal;
 	log->sealed = record->kind == RECORD_SEAL;
 	pthread_mutex_lock(&log->mutex);
-	log->segments[log->segment_count - 1].size_bytes = log->end;
+	struct segment *newest = &log->segments[log->segment_count - 1];
+	newest->size_bytes = log->end;
+	if (record->kind == RECORD_TXN)
+		note_commit(newest, record->txn.committed_wall_ms);
 	pthread_mutex_unlock(&log->mutex);
 	return true;
 }
@@ -444,6 +463,7 @@ bool log_restart(struct log *log, uint64_t frame_no, struct error *err)
 	while (log->segment_count > 0)
 		drop_segment_file(log, log->segments[--log->segment_count].base_frame_no);
 	crypt_uuid(log->id);
+	log->begun_empty_ms = 0;
 	pthread_mutex_unlock(&log->mutex);
 	log->wal = (struct wal_position){0};
 	log->sealed = true;

@@ -10,7 +10,7 @@
 /// log_seal + log_sync must precede anything that lets SQLite reset the WAL.
 ///
 /// Life:    log_open → append / read → log_close.
-/// Threads: append, seal, sync, cut and restart from the database's lane only; reading from any thread.
+/// Threads: append, seal, sync, cut, restart and close_segment from the database's lane only; the rest from any.
 /// Format:  log/segment.c.
 #ifndef ATOLL_LOG_LOG_H
 #define ATOLL_LOG_LOG_H
@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/job.h"
 
 enum { LOG_PAGE_BYTES = 4096, LOG_ID_TEXT_BYTES = 37 };
 
@@ -47,7 +48,9 @@ struct log_txn {
 struct log_options {
 	const char *folder;
 	uint64_t segment_bytes_max; // a segment is closed beyond this
-	uint64_t bytes_max;         // whole closed segments beyond this are removed, oldest first
+	uint64_t bytes_max;         // whole closed segments beyond this are surplus, oldest first
+	int64_t age_ms_max; // so are those whose transactions are all older. 0: moments of the past are not kept
+	bool begins_empty; // if the history is new: the database it begins with is empty
 };
 
 /// Opens or creates. The newest segment is verified; what follows its first damaged record is cut off.
@@ -76,6 +79,43 @@ MUST_USE bool log_cut(struct log *log, struct wal_position limit, struct error *
 /// Recovery: begins a new history (new id) at frame_no: what was kept is removed, since it no longer leads to
 /// the database's content.
 MUST_USE bool log_restart(struct log *log, uint64_t frame_no, struct error *err);
+
+// -- the past -----------------------------------------------------------------------------------------
+//
+// Content at any moment since log_options.age_ms_max can be had again, as far as bytes_max allows: the log keeps the
+// content that the kept history begins with (its base) and folds what it drops into it. Not in the lane.
+
+/// Whether that content is missing: the history began with a database that was not empty, or began anew. It must be
+/// made of a copy of the present content, and is the oldest moment then.
+bool log_needs_base(struct log *log);
+/// Where such a copy is to be written; malloc'd.
+char *log_base_draft(const struct log *log);
+struct log_base {
+	char log_id[LOG_ID_TEXT_BYTES];
+	uint64_t frame_no; // of the copied content
+	int64_t since_ms;
+};
+/// Takes the draft over, or removes it. Fails: ERR_STALE when the history began anew meanwhile.
+MUST_USE bool log_set_base(struct log *log, const struct log_base *content, const struct job *job,
+			   struct error *err);
+
+/// Cheap. Whether log_retain would find something, or log_close_old_segment.
+bool log_is_retention_due(struct log *log);
+/// Drops what is surplus. Fails: ERR_CORRUPT a segment or the base is damaged: earlier moments are lost, and a new base
+/// is needed; ERR_SHUTDOWN, ERR_FULL, ERR_IO: it goes on from there the next time.
+MUST_USE bool log_retain(struct log *log, const struct job *job, struct error *err);
+bool log_is_newest_old(struct log *log);
+/// In the lane: begins a new segment, so that what the present one holds can be dropped some day.
+MUST_USE bool log_close_segment(struct log *log, struct error *err);
+/// Newest segments are closed at this age.
+int64_t log_segment_ms(const struct log *log);
+
+/// Writes the content at a moment into an empty file: every transaction committed at or before at_ms, up to frame
+/// `limit`. *out_page_count 0: an empty database. Not synced.
+/// Fails: ERR_BAD_REQUEST  "… outside the retention: …"
+///        ERR_CORRUPT      the kept history is damaged; nothing of it is used any more
+MUST_USE bool log_restore(struct log *log, int64_t at_ms, uint64_t limit, int fd, const struct job *job,
+			  uint32_t *out_page_count, struct error *err);
 
 // -- reading ------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 //
 //   header   0 magic "ATOLLOG1" · 8 u32 version (1) · 12 u32 page size · 16 log id, 16 bytes
 //            32 u64 base_frame_no · 40 u32 salt1 · 44 u32 salt2 · 48 u32 wal frame · 52 u32 sealed
-//            56 reserved, zero · 72 u64 checksum of bytes 0–71
+//            56 i64 begun_empty_ms · 64 i64 last_ms · 72 u64 checksum of bytes 0–71
 //   record   0 u32 magic ("ATXN" or "ASEL") · 4 u32 frame_count · 8 u64 frame_no of the last frame
 //            16 u32 size_after · 20 u32 salt1 · 24 u32 salt2 · 28 u32 wal frame · 32 i64 wall clock of the
 //            commit, ms 40 reserved, zero · 56 u64 checksum then frame_count u32 page numbers, then
@@ -81,6 +81,8 @@ void segment_encode_header(const struct segment_header *header, char bytes[SEGME
 	put32(bytes + 44, header->wal.salt2);
 	put32(bytes + 48, header->wal.frame);
 	put32(bytes + 52, header->sealed);
+	put64(bytes + 56, (uint64_t)header->begun_empty_ms);
+	put64(bytes + 64, (uint64_t)header->last_ms);
 	put64(bytes + 72, XXH3_64bits(bytes, 72));
 }
 
@@ -97,6 +99,8 @@ bool segment_decode_header(const char bytes[SEGMENT_HEADER_BYTES], struct segmen
 	out->base_frame_no = get64(bytes + 32);
 	out->wal = (struct wal_position){get32(bytes + 40), get32(bytes + 44), get32(bytes + 48)};
 	out->sealed = get32(bytes + 52) != 0;
+	out->begun_empty_ms = (int64_t)get64(bytes + 56);
+	out->last_ms = (int64_t)get64(bytes + 64);
 	return true;
 }
 

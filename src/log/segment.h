@@ -11,6 +11,8 @@ struct segment_header {
 	uint64_t base_frame_no;  // frame_no before the first record
 	struct wal_position wal; // position before the first record
 	bool sealed;             // whether the record before was a seal
+	int64_t begun_empty_ms;  // the history began then with an empty database; 0 = not so, or not told
+	int64_t last_ms;         // commit of the last transaction before; 0 = none, or not told
 };
 
 enum record_kind { RECORD_TXN = 1, RECORD_SEAL = 2 };

@@ -108,8 +108,8 @@ struct user user_add(struct store_txn *txn, const struct caller *author, const s
 		     const char *password_hash);
 
 // -- login.c
-/// Counts and checks a password. `user` is NULL when `name` is nobody's.
-MUST_USE bool login_try(struct platform *platform, const struct user *user, const char *name,
+/// Checks a password; failures are counted under the name `counted`. `user` is NULL when there is none.
+MUST_USE bool login_try(struct platform *platform, const struct user *user, const char *counted,
 			const char *password, const char *address, bool *out_matches, int64_t *out_retry_ms,
 			struct error *err);
 struct session session_add(struct platform *platform, struct store_txn *txn, const struct user *user,

@@ -277,7 +277,9 @@ static bool prove(struct platform *platform, const struct caller *visitor, const
 		  const char *username, const char *password, int64_t *out_retry_ms, struct error *err)
 {
 	bool matches = false;
-	if (!login_try(platform, user, username, password, visitor->address, &matches, out_retry_ms, err))
+	// Counted for the user, or another name each time would be another chance.
+	if (!login_try(platform, user, user->username, password, visitor->address, &matches, out_retry_ms,
+		       err))
 		return false;
 	bool named = strcasecmp(username, user->username) == 0 || strcasecmp(username, user->email) == 0;
 	return (matches && named) || error_set(err, ERR_UNAUTHORIZED, "invalid username or password");

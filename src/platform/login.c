@@ -7,12 +7,11 @@
 #include "platform/internal.h"
 #include "platform/password.h"
 
-bool login_try(struct platform *platform, const struct user *user, const char *name, const char *password,
+bool login_try(struct platform *platform, const struct user *user, const char *counted, const char *password,
 	       const char *address, bool *out_matches, int64_t *out_retry_ms, struct error *err)
 {
 	char lower[LABEL_BYTES];
-	// One user is one user, however the name is written, or found by e-mail. A name too long is nobody's.
-	const char *counted = user ? user->username : name;
+	// A name that is too long is nobody's; its beginning is counted.
 	if (!name_make_label(counted, lower))
 		snprintf(lower, sizeof(lower), "%.*s", (int)sizeof(lower) - 1, counted);
 	struct password_attempt attempt = {
@@ -78,6 +77,7 @@ bool platform_login(struct platform *platform, const char *username, const char 
 	struct user user = {0};
 	bool known = false;
 	bool matches = false;
+	// Counted as it was typed: what is refused tells nothing of whose name or address it is.
 	if (!find(platform, username, arena, &user, &known, err) ||
 	    !login_try(platform, known ? &user : NULL, username, password, address, &matches, out_retry_ms,
 		       err))

@@ -233,9 +233,11 @@ void usage_meter_stop(struct usage_meter *meter)
 {
 	if (!meter)
 		return;
+	// With a timer, it is the timer's from here on.
+	bool mine = !meter->workers;
 	pthread_mutex_lock(&meter->mutex);
 	meter->platform = NULL;
 	pthread_mutex_unlock(&meter->mutex);
-	if (!meter->workers)
+	if (mine)
 		meter_free(meter);
 }

@@ -63,6 +63,21 @@ describe('files on the command line', () => {
 		assert.deepEqual(await rows('dumped', 'SELECT count(*) AS n FROM book'), [{ n: 2 }]);
 	});
 
+	test('a dump that lies somewhere is named by its address', async () => {
+		const form = new FormData();
+		form.append('file', new Blob([readFileSync(dump)]), 'books.sql');
+		const answer = await fetch(`${server.url}/v1/organizations/${server.organization}/databases/dumps`, {
+			method: 'POST',
+			headers: { authorization: `Bearer ${server.token}` },
+			body: form,
+		});
+		const { dump_url } = await answer.json();
+		await done(['db', 'create', 'fetched', '--from-dump-url', dump_url, '--location', 'ord']);
+		assert.deepEqual(await rows('fetched', 'SELECT count(*) AS n FROM book'), [{ n: 2 }]);
+		await fails(['db', 'create', 'lost', '--from-dump-url', `${server.url}/no/dump.sql`, '--location', 'ord'], 1);
+		assert.ok(!(await names()).includes('lost'));
+	});
+
 	test('a dump that is wrong leaves nothing', async () => {
 		const bad = path.join(cwd, 'bad.sql');
 		writeFileSync(bad, 'PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE t(x);\nINSERT INTO nowhere VALUES(1);\nCOMMIT;\n');
@@ -153,6 +168,23 @@ describe('files on the command line', () => {
 		} finally {
 			await wire.stop();
 		}
+	});
+
+	test('a load that is ended while the server is at it leaves nothing', async () => {
+		const long = path.join(cwd, 'long.sql');
+		const insert = `INSERT INTO t VALUES('${'x'.repeat(100)}');\n`;
+		writeFileSync(long, `PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE t(x);\n${insert.repeat(100_000)}COMMIT;\n`);
+		const running = start_atoll(['db', 'create', 'long', '--from-dump', long, '--group', 'files'], { env });
+		await new Promise((resolve) => {
+			let seen = '';
+			running.child.stderr.on('data', (text) => (seen += text).includes(' 100 %') && resolve());
+			running.child.on('close', resolve);
+		});
+		running.child.kill('SIGINT');
+		const { code, stderr } = await running.end;
+		assert.equal(code, 130, stderr);
+		assert.match(stderr, /interrupted\n.*(nothing is left of it|nothing was created)/);
+		assert.ok(!(await names()).includes('long'));
 	});
 
 	test('an upload keeps little in memory', async () => {

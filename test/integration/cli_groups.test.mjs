@@ -131,6 +131,18 @@ describe('groups on the command line', () => {
 		assert.match(await fails(['db', 'create', 'x', '--from-db', 'a', '--from-file', 'b'], 2), /exclude each other/);
 	});
 
+	test('a database has the schema of its parent, and a size limit from the start', async () => {
+		await done(['db', 'create', 'parent', '--type', 'schema', '--location', 'ord']);
+		await done(['db', 'create', 'child', '--schema', 'parent', '--size-limit', '1mb']);
+		assert.match(await done(['db', 'list', '--schema', 'parent']), /^child /m);
+		assert.doesNotMatch(await done(['db', 'list', '-s', 'parent']), /^ledger /m);
+		assert.match(await done(['db', 'show', 'parent']), /schema of others/);
+		assert.match(await done(['db', 'show', 'child']), /Schema +parent/);
+		assert.match(await done(['db', 'config', 'size-limit', 'show', 'child']), /1\.0 MiB/);
+		assert.match(await fails(['db', 'create', 'x', '--size-limit', 'huge'], 1), /size_limit/);
+		assert.match(await fails(['db', 'create', 'x', '--type', 'odd'], 2), /not one of regular\|schema/);
+	});
+
 	test('one instance is shown by its name', async () => {
 		const { instances } = await done_json(['db', 'show', 'orders']);
 		const { instance_urls } = await done_json(['db', 'show', 'orders']);

@@ -135,7 +135,7 @@ test('the organization, with its databases and those that are gone', async () =>
 
 	const { organization } = await get(`${o}/usage`);
 	assert.deepEqual(Object.keys(organization), ['uuid', 'usage', 'databases']);
-	const { databases } = (await get(`${o}/databases`)).databases.length ? await get(`${o}/databases`) : { databases: [] };
+	const { databases } = await get(`${o}/databases`);
 	assert.equal(organization.usage.databases, databases.length);
 	assert.equal(organization.usage.locations, new Set(databases.flatMap((one) => one.regions)).size);
 	assert.equal(organization.usage.groups, 0);
@@ -152,6 +152,52 @@ test('the organization, with its databases and those that are gone', async () =>
 	assert.equal(left.usage.storage_bytes, 0);
 	assert.equal(organization.usage.databases, before_end.usage.databases - 1);
 	assert.ok(organization.usage.rows_written >= before_end.usage.rows_written);
+});
+
+test('groups that go, and databases that move to another organization', async () => {
+	const post = async (path, body) => {
+		const answer = await server.api('POST', path, body);
+		assert.equal(answer.status, 200, answer.text);
+		return answer.json;
+	};
+	const used = async (organization) => (await get(`/v1/organizations/${organization}/usage`)).organization;
+	await post('/v1/organizations', { name: 'Mover' });
+	await post('/v1/organizations', { name: 'Taker' });
+	await post('/v1/organizations/mover/groups', { name: 'g', location: 'ord' });
+	await post('/v1/organizations/mover/groups/g/locations/nrt');
+	for (const [name, group] of [['grouped', 'g'], ['alone']]) await post('/v1/organizations/mover/databases', { name, group });
+	const { instance } = await post('/v1/organizations/mover/databases/alone/instances', { location: 'ord' });
+	await get(`/v1/organizations/mover/databases/alone/instances/${instance.name}/usage`);
+	await server.api('GET', `/v1/organizations/mover/databases/alone/instances/${instance.name}/wait`);
+	for (const name of ['grouped', 'alone']) {
+		const { jwt } = await post(`/v1/organizations/mover/databases/${name}/auth/tokens`);
+		await server.rows(`${name}-mover`, 'CREATE TABLE t (x)', { token: jwt });
+		await server.rows(`${name}-mover`, 'INSERT INTO t VALUES (1), (2)', { token: jwt });
+	}
+	const both = await used('mover');
+	assert.deepEqual([both.usage.databases, both.usage.groups, both.usage.locations], [2, 1, 2]);
+	const alone = both.databases[0];
+
+	// A token of a group sees the group's databases only.
+	const { token } = await post('/v1/auth/api-tokens/of-g', { organization: 'mover', group: 'g', scopes: ['read'] });
+	const seen = (await server.api('GET', '/v1/organizations/mover/usage', undefined, { authorization: `Bearer ${token}` })).json.organization;
+	assert.deepEqual([seen.usage.databases, seen.usage.groups, seen.databases.length], [1, 1, 1]);
+	assert.deepEqual(seen.databases[0], both.databases[1]);
+	assert.equal(seen.usage.rows_written, both.databases[1].usage.rows_written);
+
+	await post('/v1/organizations/mover/databases/alone/transfer', { org: 'taker' });
+	const [left, taken] = [await used('mover'), await used('taker')];
+	assert.equal(left.usage.rows_written, both.usage.rows_written, 'what was used stays');
+	assert.equal(left.usage.storage_bytes, both.usage.storage_bytes - alone.usage.storage_bytes, 'what is stored moves');
+	assert.equal(taken.usage.rows_written, 0);
+	assert.equal(taken.usage.storage_bytes, alone.usage.storage_bytes);
+	assert.equal(taken.databases[0].uuid, alone.uuid);
+
+	assert.equal((await server.api('DELETE', '/v1/organizations/mover/groups/g')).status, 200);
+	const gone = await used('mover');
+	assert.equal(gone.usage.rows_written, both.usage.rows_written);
+	assert.deepEqual([gone.usage.storage_bytes, gone.usage.databases, gone.usage.groups], [0, 0, 0]);
+	for (const slug of ['mover', 'taker']) assert.equal((await server.api('DELETE', `/v1/organizations/${slug}`)).status, 200);
 });
 
 test("a caller's own organization", async () => {

@@ -150,6 +150,11 @@ test('logging in', async (t) => {
 		assert.ok(seconds >= 1 && seconds <= 60, `${seconds} s`);
 		answered(await login(server, { username: 'eve', password: 'given by admin' }));
 	});
+	await t.test('and the refusal does not tell whose address one is', async () => {
+		// Failures under the name say nothing under the address.
+		await root.patch('/v1/users/flo', { email: 'flo@example.com' });
+		answered(await login(server, { email: 'flo@example.com', password: 'password of flo' }));
+	});
 });
 
 test('logging in with a browser', async (t) => {
@@ -169,6 +174,7 @@ test('logging in with a browser', async (t) => {
 		assert.match(page.text, /name="port" value="51234"/);
 		assert.match(page.text, /name="state" value="s-1_~.x"/);
 		assert.match((await request(server.url)).text, /atolld/, 'the plain page is another');
+		assert.equal((await request(`${server.url}/health?port=1&redirect=true`)).json.status, 'ok');
 	});
 	await t.test('leads back to the command line with the token', async () => {
 		const answer = await post({ username: 'ann-1', password: 'correct horse', port: '51234', redirect: 'true', state: 's1' });

@@ -21,7 +21,8 @@ static struct log *open_log(const struct folder *folder, uint64_t segment_bytes,
 {
 	struct error err;
 	struct log *log;
-	struct log_options options = {folder->path, segment_bytes, bytes_max};
+	struct log_options options = {
+		.folder = folder->path, .segment_bytes_max = segment_bytes, .bytes_max = bytes_max};
 	if (!log_open(&options, &log, &err))
 		fail_msg("%s: %s", err.message, err.detail);
 	return log;
@@ -166,6 +167,9 @@ static void readers_pass_over_segments_and_old_ones_go(void **state)
 	for (uint32_t i = 13; i <= 200; i++)
 		append(folder->log, 1, 'z', at(i));
 	log_mark_durable(folder->log, 200);
+	assert_true(log_is_retention_due(folder->log));
+	assert_true(log_retain(folder->log, NULL, &err));
+	assert_false(log_is_retention_due(folder->log));
 	assert_false(log_cursor_open(folder->log, 1, &cursor, &err));
 	assert_int_equal(err.code, ERR_NOT_FOUND);
 	assert_true(log_cursor_open(folder->log, 195, &cursor, &err));
