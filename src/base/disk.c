@@ -146,10 +146,15 @@ static bool copy_by_reading(int from, int to, uint64_t offset, uint64_t size, st
 	return true;
 }
 
+bool disk_clone(int from, int to)
+{
+	return ioctl(to, FICLONE, from) == 0;
+}
+
 bool disk_copy(int from, int to, struct error *err)
 {
 	uint64_t size;
-	if (ioctl(to, FICLONE, from) == 0)
+	if (disk_clone(from, to))
 		return true;
 	if (!disk_size(from, &size, err))
 		return false;

@@ -25,6 +25,8 @@ MUST_USE bool disk_open(const char *path, int flags, int *out_fd, struct error *
 /// Whole-buffer positioned input and output; a short read fails with ERR_CORRUPT "… ends early".
 MUST_USE bool disk_write_at(int fd, const void *bytes, size_t size, uint64_t offset, struct error *err);
 MUST_USE bool disk_read_at(int fd, void *bytes, size_t size, uint64_t offset, struct error *err);
+/// Lets the file `to` (empty) share all blocks of `from`, at once. False where the file system cannot.
+bool disk_clone(int from, int to);
 /// Makes the file `to` (empty) hold what `from` holds: shares the blocks where the file system can, else copies.
 MUST_USE bool disk_copy(int from, int to, struct error *err);
 /// fdatasync. After a failure the file must be considered damaged: close it and recover.

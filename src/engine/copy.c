@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/disk.h"
+#include "engine/import_internal.h"
 #include "engine/internal.h"
 
 enum { PAGES_PER_WRITE = 64 };
@@ -86,7 +87,65 @@ void copy_end(struct copy *copy)
 	copy->connection = NULL;
 }
 
-bool engine_copy(struct engine_database *primary, const char *path, const struct job *job, struct error *err)
+// -- sharing blocks -----------------------------------------------------------------------------------
+
+static bool clone_file(const char *from_path, const char *to_path)
+{
+	struct error ignored;
+	OWNED(fd) int from = -1;
+	OWNED(fd) int to = -1;
+	return disk_open(from_path, O_RDONLY, &from, &ignored) &&
+	       disk_open(to_path, O_RDWR | O_CREAT | O_EXCL, &to, &ignored) && disk_clone(from, to);
+}
+
+// In the lane nobody commits and nobody checkpoints: file and write-ahead log together are the content.
+static bool clone_in_lane(struct engine_database *primary, const char *path, const char *wal_path,
+			  uint64_t *out_frame_no)
+{
+	struct error ignored;
+	if (!lane_acquire(primary, NULL, clock_monotonic_ms() + primary->limits.lane_wait_ms_max, &ignored))
+		return false;
+	bool ok = (!atomic_load(&primary->log_behind) || database_catch_up_log(primary, &ignored)) &&
+		  clone_file(primary->path, path) && clone_file(primary->wal_path, wal_path);
+	*out_frame_no = atomic_load(&primary->committed);
+	lane_release(primary);
+	flush_schedule(primary);
+	return ok;
+}
+
+// Moves what stands in the cloned write-ahead log into the cloned file.
+static bool merge_clone(const char *path, const struct job *job, struct error *err)
+{
+	sqlite3 *db;
+	if (!import_open(path, false, job, &db, err))
+		return false;
+	bool ok = sqlite3_exec(db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) == SQLITE_OK ||
+		  import_error(db, "the copy cannot be made", err);
+	sqlite3_close(db);
+	return ok;
+}
+
+// *out_shared false: the file system cannot, or it is no good moment; nothing was made.
+static bool copy_by_sharing(struct engine_database *primary, const char *path, const struct job *job,
+			    bool *out_shared, struct error *err)
+{
+	OWNED(buffer) struct buffer wal_path = {0};
+	uint64_t frame_no;
+	buffer_printf(&wal_path, "%s-wal", path);
+	*out_shared = clone_in_lane(primary, path, buffer_text(&wal_path), &frame_no);
+	int64_t deadline_ms = clock_monotonic_ms() + primary->limits.lane_wait_ms_max;
+	bool ok = !*out_shared || (engine_database_settle(primary, frame_no, deadline_ms, err) &&
+				   merge_clone(path, job, err));
+	if (!*out_shared || !ok)
+		unlink(path);
+	unlink(buffer_text(&wal_path));
+	return ok;
+}
+
+// -- the whole ----------------------------------------------------------------------------------------
+
+static bool copy_by_reading(struct engine_database *primary, const char *path, const struct job *job,
+			    struct error *err)
 {
 	struct copy copy;
 	OWNED(fd) int fd = -1;
@@ -98,4 +157,12 @@ bool engine_copy(struct engine_database *primary, const char *path, const struct
 	if (!ok && fd >= 0)
 		unlink(path);
 	return ok;
+}
+
+bool engine_copy(struct engine_database *primary, const char *path, const struct job *job, struct error *err)
+{
+	bool shared;
+	if (!copy_by_sharing(primary, path, job, &shared, err))
+		return false;
+	return shared || copy_by_reading(primary, path, job, err);
 }

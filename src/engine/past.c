@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -12,7 +13,7 @@
 #include "engine/internal.h"
 #include "engine/wal.h"
 
-enum { AGAIN_MS = 1000, LANE_WAIT_MS = 10000, ROUNDS_MAX = 16 };
+enum { AGAIN_MS = 1000, LANE_WAIT_MS = 10000, ROUNDS_MAX = 16, AT_ONCE_BYTES_MAX = 64 << 20 };
 
 static bool is_stopping(void *context)
 {
@@ -33,7 +34,14 @@ static bool copy_file(struct engine_database *db, const char *draft, struct erro
 	       disk_open(draft, O_RDWR | O_CREAT | O_TRUNC, &to, err) && disk_copy(from, to, err);
 }
 
-// Nothing is written yet, and there is no write-ahead log: the file is the content.
+static bool is_small(const struct engine_database *db)
+{
+	struct stat status;
+	return stat(db->path, &status) == 0 && status.st_size <= AT_ONCE_BYTES_MAX;
+}
+
+// Nothing is written yet, and there is no write-ahead log: the file is the content. Of a large one a task makes the
+// copy, from what it holds when it opens.
 void past_begin(struct engine_database *db)
 {
 	struct wal_summary wal;
@@ -41,7 +49,7 @@ void past_begin(struct engine_database *db)
 	bool missing = log_needs_base(db->log);
 	bool is_new = log_appended(db->log) == 0 && wal_summarize(db->wal_path, &wal, &err) &&
 		      wal.committed.frame == 0;
-	if (missing && is_new) {
+	if (missing && is_new && is_small(db)) {
 		struct log_base content = {.since_ms = clock_wall_ms()};
 		memcpy(content.log_id, log_id(db->log), sizeof(content.log_id));
 		OWNED(text) char *draft = log_base_draft(db->log);

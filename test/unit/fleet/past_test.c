@@ -172,18 +172,21 @@ static void bounds(struct story *story, int64_t at_ms, int *out_least, int *out_
 	pthread_mutex_unlock(&story->mutex);
 }
 
-// False: the moment is outside the retention.
+// False: the moment is outside the retention. SEED_NOW is any moment of the call.
 static bool check_moment(struct story *story, int64_t at_ms)
 {
 	struct error err;
 	int least;
 	int most;
+	int ignored;
+	int64_t before_ms = clock_wall_ms();
 	if (!restore(story, at_ms, &err)) {
 		if (err.code != ERR_BAD_REQUEST || !strstr(err.message, "outside the retention"))
 			fail_msg("%s (%s)", err.message, err.detail);
 		return false;
 	}
-	bounds(story, at_ms, &least, &most);
+	bounds(story, at_ms == SEED_NOW ? before_ms : at_ms, &least, &ignored);
+	bounds(story, at_ms == SEED_NOW ? clock_wall_ms() : at_ms, &ignored, &most);
 	char *path = seed_file(story->world, 9);
 	sqlite3 *db = open_file(path);
 	int n = number_in(db);
@@ -258,6 +261,7 @@ static void moments_are_exact_under_load_and_after_a_restart(void **state)
 		assert_true(check_moment(story, random_moment(story, 1, last)));
 		// The very present.
 		assert_true(check_moment(story, clock_wall_ms()));
+		assert_true(check_moment(story, SEED_NOW));
 	}
 	pthread_join(writer, NULL);
 	check_moments(story, 1);

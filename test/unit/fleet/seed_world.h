@@ -25,7 +25,7 @@
 enum { WORLD_DATABASES = 10, WORLD_ROW_BYTES_MAX = 5000000 };
 
 struct world {
-	char folder[64];
+	char folder[128];
 	struct fleet_options options;
 	struct workers *workers;
 	struct fleet *fleet;
@@ -126,7 +126,9 @@ static inline struct world *world_make(void)
 	struct world *world = calloc(1, sizeof(*world));
 	struct error err;
 	assert_true(crypt_start(&err));
-	strcpy(world->folder, "/tmp/atoll-seed-XXXXXX");
+	// On XFS or Btrfs, copies share blocks.
+	const char *parent = getenv("TMPDIR");
+	snprintf(world->folder, sizeof(world->folder), "%s/atoll-seed-XXXXXX", parent ? parent : "/tmp");
 	assert_non_null(mkdtemp(world->folder));
 	pthread_mutex_init(&world->mutex, NULL);
 	clock_cond_init(&world->changed);
