@@ -15,6 +15,7 @@
 #include "engine/copy.h"
 #include "engine/import.h"
 #include "fleet/internal.h"
+#include "fleet/meter.h"
 
 enum { UPLOAD_KEPT_MS = 24 * 60 * 60 * 1000 };
 
@@ -255,6 +256,15 @@ static bool open_alone(const char *path, int *out_fd, uint64_t *out_size, struct
 	       disk_size(*out_fd, out_size, err);
 }
 
+// A seed alone has no instance that could have been used.
+static void count_export(struct fleet *fleet, const char *database, uint64_t size)
+{
+	OWNED(fleet_instance) struct fleet_instance *primary = NULL;
+	struct error ignored;
+	if (acquire_primary(fleet, database, &primary, &ignored))
+		fleet_count_synced(fleet, database, primary->spec.uuid, size);
+}
+
 bool fleet_export(struct fleet *fleet, const char *database, int *out_fd, uint64_t *out_size,
 		  struct error *err)
 {
@@ -270,6 +280,7 @@ bool fleet_export(struct fleet *fleet, const char *database, int *out_fd, uint64
 	fleet_task_end(fleet);
 	if (!ok)
 		return false;
+	count_export(fleet, database, *out_size);
 	*out_fd = fd;
 	fd = -1;
 	return true;

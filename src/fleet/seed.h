@@ -40,6 +40,7 @@ bool fleet_seed_exists(struct fleet *fleet, const char *database);
 void fleet_seed_discard(struct fleet *fleet, const char *database);
 
 /// The present content as one self-contained SQLite file that has no name any more: *out_fd is the caller's to close.
+/// Its bytes are counted as synced by the primary (meter.h).
 MUST_USE bool fleet_export(struct fleet *fleet, const char *database, int *out_fd, uint64_t *out_size,
 			   struct error *err);
 

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fleet/meter.h"
 #include "platform/upload_internal.h"
 
 // -- claims -------------------------------------------------------------------------------------------
@@ -212,10 +211,7 @@ bool draft_may_be(struct platform *platform, const char *database)
 bool platform_export_database(struct platform *platform, const struct database *database, int *out_fd,
 			      uint64_t *out_size, struct error *err)
 {
-	if (!fleet_export(platform->fleet, database->uuid, out_fd, out_size, err))
-		return false;
-	fleet_count_synced(platform->fleet, database->uuid, "", *out_size);
-	return true;
+	return fleet_export(platform->fleet, database->uuid, out_fd, out_size, err);
 }
 
 // -- start --------------------------------------------------------------------------------------------

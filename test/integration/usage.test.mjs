@@ -102,6 +102,14 @@ test('statements are counted where they run, and the counts survive every end of
 		assert.equal(difference(now.total, last.total).rows_written, 2);
 		last = now;
 	});
+	await t.test('an export leaves the primary as pages', async () => {
+		const { bytes } = await server.api('GET', `${db.path}/export`);
+		const now = await usage(db);
+		assert.equal(difference(now.of[primary.uuid], last.of[primary.uuid]).bytes_synced, bytes.length);
+		assert.equal(now.total.bytes_synced, bytes.length);
+		assert.equal(now.total.storage_bytes, last.total.storage_bytes);
+		last = now;
+	});
 	await t.test('one instance by name and by id', async () => {
 		for (const ref of [replica.name, replica.uuid]) {
 			const { instance } = await get(`${db.path}/instances/${ref}/usage`);
