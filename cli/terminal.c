@@ -62,9 +62,10 @@ bool terminal_read_secret(const char *prompt, struct buffer *out, struct error *
 	if (hide) {
 		struct termios silent = before;
 		silent.c_lflag &= ~(tcflag_t)ECHO;
+		// Before the prompt: who sees it may type, and nothing of that may be shown.
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
 		fprintf(stderr, "%s", prompt);
 		fflush(stderr);
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
 	}
 	bool got = read_line(out);
 	if (hide) {
