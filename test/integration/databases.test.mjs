@@ -167,9 +167,16 @@ test('copies of a database', async (t) => {
 		assert.equal((await api('GET', `/databases/copy-alone/instances/${instance.name}/wait`)).status, 200);
 		assert.deepEqual(await read(database, 'SELECT x FROM t'), [[{ x: 1 }]]);
 	});
+	await t.test('of a moment', async () => {
+		const moment = new Date().toISOString();
+		await server.rows(source.label, 'INSERT INTO t VALUES (2)');
+		const { database } = answered(await create({ name: 'copy-then', group: 'copies', seed: { type: 'database', name: 'source', timestamp: moment } }));
+		assert.equal(new Date(database.parent.branched_at) > new Date(Date.parse(moment) - 1000), true);
+		assert.deepEqual(await read(database, 'SELECT x FROM t'), [[{ x: 1 }], [{ x: 1 }]]);
+	});
 	await t.test('lead lives of their own', async () => {
 		answered(await api('DELETE', '/databases/copy-name'));
-		assert.deepEqual(await server.rows(source.label, 'SELECT count(*) AS n FROM t'), [{ n: 1 }]);
+		assert.deepEqual(await server.rows(source.label, 'SELECT count(*) AS n FROM t'), [{ n: 2 }]);
 	});
 	const year = 365 * 24 * 3600 * 1000;
 	for (const [what, seed, status, error, code] of [
@@ -180,6 +187,7 @@ test('copies of a database', async (t) => {
 		['a seed that is no object', 'source', 400, 'seed must be an object', 'invalid_field'],
 		['a moment that is none', { type: 'database', name: 'source', timestamp: 'yesterday' }, 400, /yesterday/, 'invalid_field'],
 		['a moment to come', { type: 'database', name: 'source', timestamp: new Date(Date.now() + year).toISOString() }, 400, /future/, 'invalid_field'],
+		['a moment too long ago', { type: 'database', name: 'source', timestamp: new Date(Date.now() - year).toISOString() }, 400, /retention/, 'bad_request'],
 		['a dump from nowhere', { type: 'dump' }, 400, 'seed.url is required', 'missing_field'],
 	])
 		await t.test(`refuses ${what}`, async () => {
