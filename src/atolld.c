@@ -264,6 +264,7 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.usage_interval_ms = settings->usage_interval,
 		.upload_bytes_max = (uint64_t)settings->upload_size_max,
 		.fetcher = {.fetch = fetch, .context = atolld},
+		.oauth_clients = settings->oauth_clients,
 		.login_lifetime_ms = settings->login_lifetime,
 		.login_failures_max = (int)settings->login_failures_max,
 	};

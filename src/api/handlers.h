@@ -14,6 +14,9 @@ api_handler api_validate_token, api_list_tokens, api_mint_token, api_mint_token_
 // login.c, login_page.c
 api_handler api_login, api_end_sessions, api_ask_login, api_answer_login, api_ask_signup, api_answer_signup;
 
+// oauth.c
+api_handler api_oauth_authorize, api_oauth_exchange;
+
 // users.c
 api_handler api_get_caller, api_change_password, api_list_users, api_get_user, api_create_user,
 	api_update_user, api_delete_user;

@@ -243,11 +243,12 @@ static bool may_refuse(const struct api_row *row, const struct json *root, int s
 	}
 }
 
-// A form is answered by pages, also when it is refused, and by leading the browser elsewhere.
+// A page's form is answered by pages, also when it is refused, and by leading the browser elsewhere.
 static bool is_form(const struct api_row *row, const struct json *root)
 {
-	return row->takes && strcmp(openapi_type(openapi_schema(root, row->takes)),
-				    "application/x-www-form-urlencoded") == 0;
+	return row->takes && row->gives && strcmp(row->gives, "Page") == 0 &&
+	       strcmp(openapi_type(openapi_schema(root, row->takes)), "application/x-www-form-urlencoded") ==
+		       0;
 }
 
 static void write_form_refusal(struct json_writer *w, const struct json *root, const struct refusal *refusal)

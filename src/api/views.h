@@ -24,6 +24,7 @@ void view_caller(struct json_writer *w, const struct caller *caller, bool has_pe
 void view_user(struct json_writer *w, const struct user *user);
 void view_users(struct json_writer *w, const struct user *users, size_t count);
 void view_session(struct json_writer *w, const struct session *session);
+void view_access_token(struct json_writer *w, const char *token);
 void view_sessions_ended(struct json_writer *w, int64_t valid_from_ms);
 
 /// exp is in seconds since 1970, or -1 for a token that does not expire.

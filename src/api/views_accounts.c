@@ -84,6 +84,14 @@ void view_sessions_ended(struct json_writer *w, int64_t valid_from_ms)
 	json_write_end_object(w);
 }
 
+void view_access_token(struct json_writer *w, const char *token)
+{
+	json_write_object(w);
+	json_write_member_text(w, "access_token", token);
+	json_write_member_text(w, "token_type", "Bearer");
+	json_write_end_object(w);
+}
+
 // -- tokens -------------------------------------------------------------------------------------------
 
 static void write_token(struct json_writer *w, const struct token *token, bool with_owner)

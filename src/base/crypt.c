@@ -61,6 +61,11 @@ void crypt_mac(const uint8_t key[32], const void *bytes, size_t size, uint8_t ou
 	crypto_generichash(out, CRYPT_HASH_BYTES, bytes, size, key, 32);
 }
 
+void crypt_sha256(const void *bytes, size_t size, uint8_t out[CRYPT_SHA256_BYTES])
+{
+	crypto_hash_sha256(out, bytes, size);
+}
+
 bool crypt_equal(const void *a, const void *b, size_t size)
 {
 	return sodium_memcmp(a, b, size) == 0;

@@ -37,6 +37,9 @@ void crypt_secret(char text[CRYPT_SECRET_TEXT_BYTES]);
 /// BLAKE2b-256. crypt_mac is keyed with 32 bytes.
 void crypt_hash(const void *bytes, size_t size, uint8_t out[CRYPT_HASH_BYTES]);
 void crypt_mac(const uint8_t key[32], const void *bytes, size_t size, uint8_t out[CRYPT_HASH_BYTES]);
+/// SHA-256, where a protocol wants it.
+enum { CRYPT_SHA256_BYTES = 32 };
+void crypt_sha256(const void *bytes, size_t size, uint8_t out[CRYPT_SHA256_BYTES]);
 /// Constant-time comparison.
 bool crypt_equal(const void *a, const void *b, size_t size);
 

@@ -19,6 +19,7 @@
 #include "platform/user.h"
 
 struct lost_event;
+struct oauth;
 struct passwords;
 struct usage_meter;
 struct uploads;
@@ -41,6 +42,7 @@ struct platform {
 	pthread_mutex_t
 		rules_mutex; // held while rules go from the store to the fleet, so that none overtakes
 	struct passwords *passwords;
+	struct oauth *oauth;
 	int64_t login_lifetime_ms;
 
 	struct uploads *uploads; // upload.c
@@ -115,6 +117,11 @@ MUST_USE bool login_try(struct platform *platform, const struct user *user, cons
 struct session session_add(struct platform *platform, struct store_txn *txn, const struct user *user,
 			   struct arena *arena);
 
+// -- oauth.c
+/// clients: "ID SECRET URL; …", or NULL. Fails: ERR_USAGE
+MUST_USE bool oauth_open(const char *clients, struct oauth **out, struct error *err);
+void oauth_close(struct oauth *oauth); // NULL is fine
+
 // -- token.c
 /// A fresh jti.
 const char *token_make_id(struct arena *arena);
@@ -131,6 +138,9 @@ struct token_row {
 };
 const char *token_add(struct platform *platform, struct store_txn *txn, const struct token_row *row,
 		      struct arena *arena, const char **out_id);
+/// An unbounded token of the caller, with its row in the audit log. The name is known to be free.
+const char *token_mint_named(struct platform *platform, struct store_txn *txn, const struct caller *caller,
+			     const char *name, struct arena *arena);
 MUST_USE bool token_seed_open(struct platform *platform, struct error *err);
 
 // -- database.c

@@ -34,7 +34,8 @@ bool platform_open(const struct platform_options *options, struct platform **out
 	pthread_mutex_init(&platform->instances_mutex, NULL);
 	uploads_open(platform, options);
 	clock_cond_init(&platform->instances_changed);
-	if (!locations_open(platform, options->locations, options->location_define, options->closest, err) ||
+	if (!oauth_open(options->oauth_clients, &platform->oauth, err) ||
+	    !locations_open(platform, options->locations, options->location_define, options->closest, err) ||
 	    !fleet_open_platform(platform->fleet, &platform->store, err) ||
 	    !store_migrate(platform->store, err) || !token_seed_open(platform, err)) {
 		platform_close(platform);
@@ -69,6 +70,7 @@ void platform_close(struct platform *platform)
 	fleet_events_forget(platform);
 	access_destroy(platform->access);
 	passwords_destroy(platform->passwords);
+	oauth_close(platform->oauth);
 	pthread_mutex_destroy(&platform->instances_mutex);
 	pthread_mutex_destroy(&platform->rules_mutex);
 	pthread_cond_destroy(&platform->instances_changed);

@@ -48,6 +48,7 @@ struct platform_options {
 	uint64_t upload_bytes_max;       // of a file; 0 = 1 GiB
 	struct platform_fetcher fetcher; // for dumps that lie elsewhere; without a function they are refused
 	int64_t login_lifetime_ms;       // of login tokens; 0 = 7 days
+	const char *oauth_clients;       // "ID SECRET URL; …"; NULL or "" = none
 	int login_failures_max;          // of a user in a minute; 0 = 10
 };
 

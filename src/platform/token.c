@@ -307,6 +307,16 @@ bool platform_mint_token(struct platform *platform, const struct caller *caller,
 	return true;
 }
 
+const char *token_mint_named(struct platform *platform, struct store_txn *txn, const struct caller *caller,
+			     const char *name, struct arena *arena)
+{
+	const char *id;
+	const struct token_row row = {.user = caller->user, .name = name};
+	const char *secret = token_add(platform, txn, &row, arena, &id);
+	audit_token(txn, caller, 0, "user-token-create", "created", name);
+	return secret;
+}
+
 bool platform_mint_operator_token(struct platform *platform, const char *username, struct arena *arena,
 				  const char **out_secret, struct error *err)
 {

@@ -2,6 +2,7 @@
 // (test/data/authorization.json, from spec/platform-api.md §1.2, 1.5, 1.6, 2.2, 2.4, 3.12); here stand the requests, each
 // so complete that a caller who may has success. A route without a line there, or without a request here, fails.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,6 +21,11 @@ const base = `/v1/organizations/${org}`;
 let count = 0;
 let administrator_has_password = false; // the first start gives it none
 
+// An application that users may let in.
+const app = { client_id: 'app', client_secret: 'a-secret-of-the-app', redirect_uri: 'https://app.example.com/back' };
+const verifier = 'v'.repeat(43);
+const oauth_args = ['--oauth-clients', `app ${app.client_secret} ${app.redirect_uri}`];
+
 before(async () => {
 	const folder = mkdtempSync(path.join(tmpdir(), 'atoll-matrix-'));
 	execFileSync('sqlite3', [path.join(folder, 'x.db'), 'CREATE TABLE t (x); PRAGMA journal_mode = WAL;']);
@@ -27,12 +33,12 @@ before(async () => {
 	rmSync(folder, { recursive: true });
 
 	// A login that is over: made by a server that gives short ones.
-	server = await startServer({ args: ['--login-lifetime', '1s'] });
+	server = await startServer({ args: ['--login-lifetime', '1s', ...oauth_args] });
 	tenants = new Tenants(server);
 	for (const name of ['olga', 'anna', 'mia', 'vera', 'otto', 'tmp']) await tenants.account(name);
 	const expired = tenants.tokens.get('olga');
 	await until('the login to end', async () => (await server.api('GET', '/v1/auth/validate', undefined, { authorization: `Bearer ${expired}` })).json.code === 'token_expired');
-	await server.restart({ args: [] });
+	await server.restart({ args: oauth_args });
 
 	// Everybody has a platform token without restriction, since logins end when passwords change.
 	const mint = async (name, login, body) => (await tenants.must('POST', `/v1/auth/api-tokens/${name}`, body, login)).token;
@@ -132,6 +138,12 @@ const requests = {
 		return { path: { id } };
 	},
 	'POST /v1/auth/login': () => ({ body: { username: 'tmp', password: tenants.password_of('tmp') } }),
+	'POST /v1/oauth/authorize': () => ({ query: oauth_wish() }),
+	'POST /v1/oauth/token': async () => {
+		const { headers } = await tenants.api('tmp', 'POST', `/v1/oauth/authorize?${oauth_wish()}`);
+		const code = new URL(headers.location).searchParams.get('code');
+		return { body: new URLSearchParams({ ...app, grant_type: 'authorization_code', code, code_verifier: verifier }).toString() };
+	},
 	'POST /v1/user/password': ({ caller }) => {
 		const password = tenants.password_of(user_of(caller));
 		const has_one = caller !== 'administrator' || administrator_has_password;
@@ -229,6 +241,12 @@ const requests = {
 		return { path: { db, instance: 'second' } };
 	},
 };
+
+function oauth_wish() {
+	const { client_id, redirect_uri } = app;
+	const code_challenge = createHash('sha256').update(verifier).digest('base64url');
+	return new URLSearchParams({ client_id, redirect_uri, response_type: 'code', code_challenge_method: 'S256', code_challenge }).toString();
+}
 
 async function add_member(username) {
 	await remove_member(username);

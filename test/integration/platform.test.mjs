@@ -54,6 +54,7 @@ test('the route table', async (t) => {
 			'POST /',
 			'GET /signup',
 			'POST /signup',
+			'POST /v1/oauth/token',
 			'POST /v1/invites/accept',
 		]);
 	});
