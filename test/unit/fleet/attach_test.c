@@ -277,6 +277,61 @@ static void readers_see_whole_transactions_across_checkpoints(void **state)
 	fleet_session_close(session);
 }
 
+enum { COMMITS = 3000 };
+
+struct committer {
+	struct world *world;
+	_Atomic(uint64_t) frames[COMMITS + 1]; // by value: the commit that made it
+};
+
+// Waits for no disk: most commits are not durable when others can see them.
+static void *commit_fast(void *argument)
+{
+	struct committer *committer = argument;
+	struct fleet_session *session = session_on(committer->world, 1, NULL);
+	static const char sql[] = "UPDATE t SET v = v + 1 WHERE id = 9";
+	struct statement statement = {.sql = sql, .sql_size = strlen(sql)};
+	for (int i = 1; i <= COMMITS; i++) {
+		struct error err;
+		struct statement_result result;
+		if (!fleet_session_execute(session, &statement, NULL, &result, &err))
+			fail_msg("%s", err.message);
+		atomic_store(&committer->frames[i], result.frame_no);
+	}
+	fleet_session_close(session);
+	return NULL;
+}
+
+static void nothing_is_shown_before_it_is_durable_there(void **state)
+{
+	struct world *world = *state;
+	struct error err;
+	struct fleet_session *session = begin(world);
+	struct fleet_session *owner = session_on(world, 1, NULL);
+	world_must(owner, "INSERT INTO t VALUES (9, 0)");
+	fleet_session_close(owner);
+	world_must(session, "ATTACH \"db-1\" AS other");
+	struct committer *committer = calloc(1, sizeof(*committer));
+	committer->world = world;
+	pthread_t thread;
+	pthread_create(&thread, NULL, commit_fast, committer);
+	int64_t value = 0;
+	while (value < COMMITS) {
+		struct fleet_status status;
+		value = world_ask(session, "SELECT v FROM other.t WHERE id = 9");
+		assert_true(fleet_instance_status(world->fleet, world_database(1).text, world_primary(1).text,
+						  &status, &err));
+		uint64_t frame_no;
+		while (value > 0 && (frame_no = atomic_load(&committer->frames[value])) == 0)
+			sched_yield();
+		if (value > 0)
+			assert_true(status.frame_no >= frame_no);
+	}
+	pthread_join(thread, NULL);
+	fleet_session_close(session);
+	free(committer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +344,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_replica_attaches_and_its_writes_do_too, world_setup,
 						world_teardown),
 		cmocka_unit_test_setup_teardown(what_is_attached_stays_open, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_shown_before_it_is_durable_there, world_setup,
+						world_teardown),
 		cmocka_unit_test_setup_teardown(readers_see_whole_transactions_across_checkpoints,
 						world_setup, world_teardown),
 	};
