@@ -91,7 +91,7 @@ static bool start(struct api *api, struct net_request *request, struct error *er
 	struct json_writer out = json_write_to(net_reply_body(request));
 	struct chunked_upload upload;
 	struct access_grant grant;
-	uint64_t size;
+	uint64_t size = 0;
 	if (!admit(api, request, &grant, err) || !read_size(request, &size, err) ||
 	    !platform_start_chunks(api->platform, grant.database, size, &upload, err))
 		return false;
@@ -121,7 +121,7 @@ static bool take_chunk(struct api *api, struct net_request *request, struct erro
 	OWNED(upload_chunk) struct upload_chunk chunk = {.fd = -1, .marks_fd = -1};
 	char piece[PIECE_BYTES];
 	struct access_grant grant;
-	uint64_t number;
+	uint64_t number = 0;
 	size_t got;
 	if (!admit(api, request, &grant, err) ||
 	    !read_number(net_request_param(request, "n"), &number, err) ||

@@ -123,7 +123,7 @@ static bool fill(struct multipart *multipart, struct error *err)
 }
 
 // The next line with its CRLF cut off and a NUL behind it, at most `size_max` long; valid until the next call.
-static bool read_line(struct multipart *multipart, size_t size_max, char **out, struct error *err)
+static bool read_line(struct multipart *multipart, size_t size_max, const char **out, struct error *err)
 {
 	for (;;) {
 		char *line = at_begin(multipart);
@@ -186,7 +186,7 @@ static bool next_part(struct multipart *multipart, bool *out_last, struct error 
 	*out_last = memcmp(at_begin(multipart), "--", 2) == 0;
 	if (*out_last)
 		return true;
-	char *rest;
+	const char *rest = "";
 	if (!read_line(multipart, LINE_BYTES_MAX, &rest, err))
 		return false;
 	if (rest[strspn(rest, " \t")] != '\0')
@@ -201,7 +201,7 @@ static bool read_headers(struct multipart *multipart, char out_name[NAME_BYTES],
 	size_t left = HEADERS_BYTES_MAX;
 	out_name[0] = '\0';
 	for (;;) {
-		char *line;
+		const char *line = "";
 		if (!read_line(multipart, left, &line, err))
 			return false;
 		size_t size = strlen(line);

@@ -48,6 +48,12 @@ void upload_file_handed_on(struct upload_file *file)
 	text_cleanup(&file->path);
 }
 
+static void move(struct upload_file *from, struct upload_file *out)
+{
+	*out = *from;
+	*from = (struct upload_file){.fd = -1, .path = NULL};
+}
+
 bool platform_begin_upload(struct platform *platform, struct upload_file *out, struct error *err)
 {
 	OWNED(text) char *path = upload_new_path(platform);
@@ -137,8 +143,7 @@ static bool take_kept(struct platform *platform, const struct organization *orga
 	file.path = TAKE(own);
 	if (!disk_open(file.path, O_RDONLY, &file.fd, err) || !disk_size(file.fd, &file.size, err))
 		return false;
-	*out = file;
-	file = (struct upload_file){.fd = -1, .path = NULL};
+	move(&file, out);
 	return true;
 }
 
@@ -152,8 +157,7 @@ static bool fetch(struct platform *platform, const char *url, struct upload_file
 	if (!platform_begin_upload(platform, &file, err) ||
 	    !fetcher->fetch(fetcher->context, url, file.fd, platform->uploads->bytes_max, &file.size, err))
 		return false;
-	*out = file;
-	file = (struct upload_file){.fd = -1, .path = NULL};
+	move(&file, out);
 	return true;
 }
 

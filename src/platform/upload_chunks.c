@@ -37,6 +37,7 @@ static char *path_in(const char *folder, const char *name)
 
 static uint64_t chunk_count(const struct about *about)
 {
+	ASSERT(about->chunk_bytes > 0);
 	return (about->size + about->chunk_bytes - 1) / about->chunk_bytes;
 }
 
@@ -162,7 +163,7 @@ void upload_chunk_cleanup(struct upload_chunk *chunk)
 static bool begin_chunk(const char *folder, const char *id, struct upload_chunk *chunk, struct error *err)
 {
 	static const char unmarked = 0;
-	struct about about;
+	struct about about = {0};
 	if (!open_upload(folder, id, &about, err))
 		return false;
 	if (chunk->number >= chunk_count(&about))
@@ -251,7 +252,7 @@ static bool finish(struct platform *platform, const char *database, const char *
 {
 	OWNED(text) char *folder = upload_path(platform, chunks_prefix, database);
 	OWNED(upload_file) struct upload_file file = {.fd = -1, .path = NULL};
-	struct about about;
+	struct about about = {0};
 	return platform_check_draft(platform, database, err) && open_upload(folder, id, &about, err) &&
 	       check_marks(folder, &about, err) && take_data(platform, database, folder, &file, err) &&
 	       draft_fill(platform, database, &file, err);

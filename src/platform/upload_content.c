@@ -104,7 +104,7 @@ static bool check(struct platform *platform, const char *uuid, bool wants_draft,
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
 	OWNED(arena) struct arena arena = {0};
-	struct target target;
+	struct target target = {0};
 	if (!store_begin(platform->store, STORE_WRITE, &txn, err) ||
 	    !find_target(txn, uuid, &arena, &target, err) || !check_target(&target, wants_draft, err))
 		return false;
@@ -116,7 +116,7 @@ static bool note(struct platform *platform, const struct caller *caller, const c
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
 	OWNED(arena) struct arena arena = {0};
-	struct target target;
+	struct target target = {0};
 	if (!store_begin(platform->store, STORE_WRITE, &txn, err) ||
 	    !find_target(txn, uuid, &arena, &target, err))
 		return false;
@@ -160,7 +160,7 @@ static bool check_early(struct platform *platform, const char *uuid, bool wants_
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
 	OWNED(arena) struct arena arena = {0};
-	struct target target;
+	struct target target = {0};
 	return store_begin(platform->store, STORE_READ, &txn, err) &&
 	       find_target(txn, uuid, &arena, &target, err) && check_target(&target, wants_draft, err) &&
 	       store_commit(&txn, err);

@@ -61,6 +61,7 @@ static bool read_all(const char *type, struct body *body, size_t read_size, stru
 	return true;
 }
 
+#define TEN         "1234567890"
 #define TYPE        "multipart/form-data; boundary=XyZ"
 #define PART(name)  "--XyZ\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n"
 #define BYTES(text) text, sizeof(text) - 1
@@ -160,8 +161,7 @@ static void refuses_what_is_no_form(void **state)
 		"multipart/form-data; boundary=",
 		"multipart/form-data; boundary=\"\"",
 		"multipart/form-datax; boundary=XyZ",
-		"multipart/form-data; "
-		"boundary=1234567890123456789012345678901234567890123456789012345678901234567890x",
+		"multipart/form-data; boundary=" TEN TEN TEN TEN TEN TEN TEN "x",
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
 		OWNED(buffer) struct buffer out = {0};
