@@ -250,6 +250,7 @@ bool platform_oauth_exchange(struct platform *platform, const struct caller *vis
 	    !require(exchange->code, "code", err) || !require(exchange->redirect_uri, "redirect_uri", err) ||
 	    !require(exchange->verifier, "code_verifier", err))
 		return false;
+	ASSERT(client);
 	if (!take_code(platform->oauth, exchange->code, &code) || code.client != client ||
 	    strcmp(client->redirect, exchange->redirect_uri) != 0 ||
 	    !fits_challenge(exchange->verifier, code.challenge))
