@@ -42,11 +42,12 @@ static bool check_wish(struct platform *platform, const struct organization *org
 
 // -- what it finds ------------------------------------------------------------------------------------
 
-// What the store knows of the wish. Looked up twice: before the content is fetched, so that nobody waits for what will
-// be refused, and in the transaction that stores the database.
+// What the store knows of the wish. Looked up before the content is fetched, so that nobody waits for what will be
+// refused, and all but the source once more in the transaction that stores the database.
 struct site {
-	struct group group;     // row 0: it stands alone
-	struct database source; // of CONTENT_DATABASE
+	struct group group; // row 0: it stands alone
+	struct database
+		source; // of CONTENT_DATABASE; its name may mean another one by the time the content is there
 };
 
 static bool check_is_free(struct store_txn *txn, const struct organization *organization, const char *name,
@@ -81,25 +82,28 @@ static bool find_group(const struct platform *platform, struct store_txn *txn,
 	       error_set(err, ERR_NOT_READY, "group %s is archived: unarchive it first", out->name);
 }
 
+static bool source_not_found(struct error *err, const struct database_wish *wish)
+{
+	return error_set(err, ERR_DATABASE_NOT_FOUND,
+			 "could not find database with name %s: record not found", wish->source);
+}
+
 static bool find_source(struct platform *platform, struct store_txn *txn,
 			const struct organization *organization, const struct database_wish *wish,
 			struct arena *arena, struct database *out, struct error *err)
 {
 	if (!database_find(platform, txn, organization, wish->source, arena, out))
-		return error_set(err, ERR_DATABASE_NOT_FOUND,
-				 "could not find database with name %s: record not found", wish->source);
+		return source_not_found(err, wish);
 	return !out->draft ||
 	       error_set(err, ERR_NOT_READY, "database %s is a draft: upload its content first", out->name);
 }
 
-static bool find_site(struct platform *platform, struct store_txn *txn,
-		      const struct organization *organization, const struct database_wish *wish,
-		      struct arena *arena, struct site *out, struct error *err)
+static bool find_place(const struct platform *platform, struct store_txn *txn,
+		       const struct organization *organization, const struct database_wish *wish,
+		       struct arena *arena, struct group *out, struct error *err)
 {
-	*out = (struct site){0};
-	return find_group(platform, txn, organization, wish, arena, &out->group, err) &&
-	       (wish->content != CONTENT_DATABASE ||
-		find_source(platform, txn, organization, wish, arena, &out->source, err)) &&
+	*out = (struct group){0};
+	return find_group(platform, txn, organization, wish, arena, out, err) &&
 	       check_is_free(txn, organization, wish->name, err);
 }
 
@@ -108,8 +112,12 @@ static bool look_at_site(struct platform *platform, const struct organization *o
 			 struct error *err)
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
+	*out = (struct site){0};
 	return store_begin(platform->store, STORE_READ, &txn, err) &&
-	       find_site(platform, txn, organization, wish, arena, out, err) && store_commit(&txn, err);
+	       find_place(platform, txn, organization, wish, arena, &out->group, err) &&
+	       (wish->content != CONTENT_DATABASE ||
+		find_source(platform, txn, organization, wish, arena, &out->source, err)) &&
+	       store_commit(&txn, err);
 }
 
 // -- content ------------------------------------------------------------------------------------------
@@ -122,6 +130,28 @@ static bool fetch_dump(struct platform *platform, const struct organization *org
 	       fleet_seed_dump(platform->fleet, uuid, file.path, err);
 }
 
+// True also when the store cannot tell.
+static bool is_stored(struct platform *platform, const char *uuid)
+{
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	struct engine_rules rules;
+	struct error ignored;
+	if (!store_begin(platform->store, STORE_READ, &txn, &ignored))
+		return true;
+	bool known = database_rules(txn, uuid, &rules) != 0;
+	return !store_commit(&txn, &ignored) || known;
+}
+
+// A source that is destroyed while it is copied fails in any way.
+static bool copy_source(struct platform *platform, const struct database_wish *wish, const struct site *site,
+			const char *uuid, struct error *err)
+{
+	if (fleet_seed_copy(platform->fleet, uuid, site->source.uuid,
+			    wish->at_ms == DATABASE_NOW ? SEED_NOW : wish->at_ms, err))
+		return true;
+	return is_stored(platform, site->source.uuid) ? false : source_not_found(err, wish);
+}
+
 // Complete and durable under the UUID of a database that nobody knows yet. A crash before it is stored leaves a folder
 // that the next start sweeps.
 static bool fetch_content(struct platform *platform, const struct organization *organization,
@@ -130,8 +160,7 @@ static bool fetch_content(struct platform *platform, const struct organization *
 {
 	switch (wish->content) {
 	case CONTENT_DATABASE:
-		return fleet_seed_copy(platform->fleet, uuid, site->source.uuid,
-				       wish->at_ms == DATABASE_NOW ? SEED_NOW : wish->at_ms, err);
+		return copy_source(platform, wish, site, uuid, err);
 	case CONTENT_DUMP:
 		return fetch_dump(platform, organization, wish->source, uuid, err);
 	case CONTENT_NONE:
@@ -144,14 +173,7 @@ static bool fetch_content(struct platform *platform, const struct organization *
 // A commit that failed may have happened all the same: only what the store surely does not know is thrown away.
 static void discard_content(struct platform *platform, const struct database_wish *wish, const char *uuid)
 {
-	OWNED(store_txn) struct store_txn *txn = NULL;
-	struct engine_rules rules;
-	struct error ignored;
-	if (wish->content == CONTENT_NONE || wish->content == CONTENT_UPLOAD ||
-	    !store_begin(platform->store, STORE_READ, &txn, &ignored))
-		return;
-	bool stored = database_rules(txn, uuid, &rules) != 0;
-	if (store_commit(&txn, &ignored) && !stored)
+	if (wish->content != CONTENT_NONE && wish->content != CONTENT_UPLOAD && !is_stored(platform, uuid))
 		fleet_seed_discard(platform->fleet, uuid);
 }
 
@@ -206,15 +228,14 @@ static int64_t add_database(struct store_txn *txn, const struct organization *or
 
 static bool store_database(struct platform *platform, const struct caller *caller,
 			   const struct organization *organization, const struct database_wish *wish,
-			   const char *uuid, struct arena *arena, struct instance_changes *changes,
-			   int64_t *out_row, struct error *err)
+			   struct site *site, const char *uuid, struct arena *arena,
+			   struct instance_changes *changes, int64_t *out_row, struct error *err)
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
-	struct site site;
 	if (!store_begin(platform->store, STORE_WRITE, &txn, err) ||
-	    !find_site(platform, txn, organization, wish, arena, &site, err))
+	    !find_place(platform, txn, organization, wish, arena, &site->group, err))
 		return false;
-	int64_t row = add_database(txn, organization, uuid, wish, &site);
+	int64_t row = add_database(txn, organization, uuid, wish, site);
 	struct database database = {.row = row, .uuid = uuid, .name = wish->name};
 	if (wish->content != CONTENT_UPLOAD)
 		instances_complete(txn, organization, &database, wish->image ? wish->image : "latest",
@@ -242,7 +263,7 @@ bool platform_create_database(struct platform *platform, const struct caller *ca
 		return false;
 	if (!fetch_content(platform, organization, wish, &site, uuid, err))
 		return false;
-	if (!store_database(platform, caller, organization, wish, uuid, arena, &changes, &row, err)) {
+	if (!store_database(platform, caller, organization, wish, &site, uuid, arena, &changes, &row, err)) {
 		discard_content(platform, wish, uuid);
 		return false;
 	}
