@@ -432,11 +432,12 @@ bool fleet_acquire(struct fleet *fleet, const char *uuid, const char *instance, 
 	database_release(database);
 	if (!opened)
 		return false;
-	if (!picked)
-		return error_set(err, ERR_NOT_READY,
-				 "no instance of this database can serve yet: try again in a moment");
-	*out = picked;
-	return true;
+	if (picked) {
+		*out = picked;
+		return true;
+	}
+	error_set(err, ERR_NOT_READY, "no instance of this database can serve yet: try again in a moment");
+	return false;
 }
 
 bool fleet_acquire_open(struct fleet *fleet, const char *uuid, const char *instance,
@@ -575,7 +576,7 @@ static bool find_spec(struct fleet *fleet, const char *database, const char *ins
 
 static bool create_instance(struct fleet_database *database, const char *instance, struct error *err)
 {
-	struct fleet_instance_spec spec;
+	struct fleet_instance_spec spec = {0};
 	if (!find_spec(database->fleet, database->uuid, instance, &spec, err))
 		return false;
 	bool has_room = idle_take_room(database);
@@ -681,19 +682,19 @@ bool fleet_destroy_database(struct fleet *fleet, const char *uuid, struct error 
 	return disk_remove_tree(folder, err);
 }
 
-void fleet_set_rules(struct fleet *fleet, const char *uuid, const struct engine_rules *rules)
+void fleet_set_rules(struct fleet *fleet, const char *database, const struct engine_rules *rules)
 {
 	pthread_rwlock_rdlock(&fleet->table_lock);
-	struct fleet_database *database = find_held(fleet, uuid);
+	struct fleet_database *entry = find_held(fleet, database);
 	pthread_rwlock_unlock(&fleet->table_lock);
-	if (!database)
+	if (!entry)
 		return;
-	pthread_mutex_lock(&database->mutex);
-	database->rules = *rules;
-	for (size_t i = 0; i < database->instance_count; i++)
-		engine_database_set_rules(database->instances[i]->engine, rules);
-	pthread_mutex_unlock(&database->mutex);
-	database_release(database);
+	pthread_mutex_lock(&entry->mutex);
+	entry->rules = *rules;
+	for (size_t i = 0; i < entry->instance_count; i++)
+		engine_database_set_rules(entry->instances[i]->engine, rules);
+	pthread_mutex_unlock(&entry->mutex);
+	database_release(entry);
 }
 
 // -- visits -------------------------------------------------------------------------------------------
@@ -728,11 +729,11 @@ static struct fleet_instance **hold_instances(struct fleet_database *database, s
 	return held;
 }
 
-void fleet_each_instance(struct fleet *fleet, const char *uuid,
+void fleet_each_instance(struct fleet *fleet, const char *database,
 			 void (*visit)(struct fleet_instance *instance))
 {
 	size_t count;
-	struct fleet_database **databases = fleet_hold_databases(fleet, uuid, &count);
+	struct fleet_database **databases = fleet_hold_databases(fleet, database, &count);
 	for (size_t i = 0; i < count; i++) {
 		size_t instance_count;
 		struct fleet_instance **instances = hold_instances(databases[i], &instance_count);

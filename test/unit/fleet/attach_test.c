@@ -49,7 +49,7 @@ static void expect(bool ok, const struct error *err, enum error_code code, const
 static void an_attached_database_is_read(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	struct fleet_session *session = begin(world);
 	assert_true(fleet_session_is_plain(session));
 	world_must(session, "ATTACH \"db-1\" AS other");
@@ -80,7 +80,7 @@ static void an_attached_database_is_read(void **state)
 static void only_identifiers_attach_and_only_for_those_who_may(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	struct fleet_session *session = begin(world);
 	static const char *const bad[] = {
 		"ATTACH 'db-1' AS other",
@@ -119,7 +119,7 @@ static void only_identifiers_attach_and_only_for_those_who_may(void **state)
 static void nothing_is_written_there(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	struct fleet_session *session = begin(world);
 	world_must(session, "ATTACH \"db-1\" AS other");
 	static const char *const bad[] = {
@@ -156,7 +156,7 @@ static void nothing_is_written_there(void **state)
 static void what_is_no_longer_allowed_ends_with_the_next_statement(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	static const char sql[] = "SELECT sum(v) FROM other.t";
 	struct fleet_session *session = begin(world);
 	world_must(session, "ATTACH \"db-1\" AS other");
@@ -242,7 +242,7 @@ static void *write_pairs(void *argument)
 static void readers_see_whole_transactions_across_checkpoints(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	struct fleet_session *session = begin(world);
 	struct fleet_session *owner = session_on(world, 1, NULL);
 	world_must(owner, "ALTER TABLE t ADD COLUMN w");
@@ -292,7 +292,7 @@ static void *commit_fast(void *argument)
 	static const char sql[] = "UPDATE t SET v = v + 1 WHERE id = 9";
 	struct statement statement = {.sql = sql, .sql_size = strlen(sql)};
 	for (int i = 1; i <= COMMITS; i++) {
-		struct error err;
+		struct error err = {0};
 		struct statement_result result;
 		if (!fleet_session_execute(session, &statement, NULL, &result, &err))
 			fail_msg("%s", err.message);
@@ -305,7 +305,7 @@ static void *commit_fast(void *argument)
 static void nothing_is_shown_before_it_is_durable_there(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	struct fleet_session *session = begin(world);
 	struct fleet_session *owner = session_on(world, 1, NULL);
 	world_must(owner, "INSERT INTO t VALUES (9, 0)");

@@ -38,8 +38,8 @@ static void close_all(struct world *world, int files)
 static void what_is_closed_opens_again_as_it_was(void **state)
 {
 	struct world *world = *state;
-	struct error err;
-	int64_t value;
+	struct error err = {0};
+	int64_t value = 0;
 	int files = open_files();
 	fleet_session_close(begin(world));
 	assert_true(open_files() > files);
@@ -79,8 +79,8 @@ static void what_is_used_stays_open(void **state)
 static void replicas_close_with_their_primary_and_follow_again(void **state)
 {
 	struct world *world = *state;
-	struct error err;
-	int64_t value;
+	struct error err = {0};
+	int64_t value = 0;
 	int files = open_files();
 	fleet_session_close(begin(world));
 	world_add_replicas(world);
@@ -145,7 +145,7 @@ static void *use_in_turn(void *argument)
 {
 	struct world *world = argument;
 	for (int i = 0; i < MANY; i++) {
-		struct error err;
+		struct error err = {0};
 		if (!world_quick_run(world, world_database(i), NULL, "UPDATE t SET v=v+1", NULL, &err))
 			fail_msg("%s", err.message);
 	}
@@ -155,8 +155,8 @@ static void *use_in_turn(void *argument)
 static void more_databases_than_descriptors(void **state)
 {
 	struct world *world = *state;
-	struct error err;
-	int64_t value;
+	struct error err = {0};
+	int64_t value = 0;
 	world_close(world);
 	world->options.open_files_max = MANY_FILES;
 	world_open(world);
@@ -184,7 +184,7 @@ static void more_databases_than_descriptors(void **state)
 static void the_longest_unused_makes_room(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	world_close(world);
 	world->options.open_databases_max = 3;
 	world->options.database_idle_ms = 3600000;
@@ -217,7 +217,7 @@ static void *use(void *argument)
 {
 	struct user *user = argument;
 	for (int i = 0; i < ROUNDS; i++) {
-		struct error err;
+		struct error err = {0};
 		int number = (user->number + i) % DATABASES;
 		struct world_id replica = world_replica(number);
 		const char *where = i % 3 == 0 ? replica.text : NULL;
@@ -259,8 +259,8 @@ static void *close_always(void *argument)
 static void closing_under_use_loses_nothing(void **state)
 {
 	struct world *world = *state;
-	struct error err;
-	int64_t value;
+	struct error err = {0};
+	int64_t value = 0;
 	world_create(world, DATABASES);
 	for (int i = 0; i < DATABASES; i++) {
 		assert_true(world_quick_run(world, world_database(i), NULL, "CREATE TABLE t(v)", NULL, &err));
@@ -297,7 +297,7 @@ static void closing_under_use_loses_nothing(void **state)
 static void destroying_while_closing_leaves_nothing(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	struct closer closer = {.world = world};
 	pthread_t thread;
 	pthread_create(&thread, NULL, close_always, &closer);

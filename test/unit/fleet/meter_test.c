@@ -75,7 +75,7 @@ static struct fleet_session *begin(struct world *world)
 
 static void select_point(struct fleet_session *session, int64_t id)
 {
-	struct error err;
+	struct error err = {0};
 	struct world_sink sink = world_new_sink();
 	struct value argument = {.kind = VALUE_INTEGER, .integer = id};
 	struct statement statement = {
@@ -87,7 +87,7 @@ static void select_point(struct fleet_session *session, int64_t id)
 static void every_path_counts_once(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	struct fleet_session *session = begin(world);
 	struct taken taken = take_anew(world);
 	assert_int_equal(taken.primary_written, 3);
@@ -119,7 +119,7 @@ static void every_path_counts_once(void **state)
 static void each_instance_counts_what_ran_there(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	fleet_session_close(begin(world));
 	world_add_replicas(world);
 	take_anew(world);
@@ -143,7 +143,7 @@ static void each_instance_counts_what_ran_there(void **state)
 static void what_is_destroyed_or_closed_is_still_told(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	struct fleet_session *session = begin(world);
 	world_add_replicas(world);
 	take_anew(world);
@@ -201,7 +201,7 @@ static void the_costliest_texts_are_kept_and_cut(void **state)
 static void parameters_are_in_no_text(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	struct fleet_session *session = begin(world);
 	struct world_sink sink = world_new_sink();
 	struct value argument = {.kind = VALUE_TEXT, .size = 6, .bytes = "secret"};
@@ -230,7 +230,7 @@ static void *use(void *argument)
 	struct world *world = user->world;
 	char sql[100];
 	for (int i = 0; i < RUNS; i++) {
-		struct error err;
+		struct error err = {0};
 		int id = 1000 + user->number * RUNS + i;
 		snprintf(sql, sizeof(sql), "INSERT INTO t VALUES (%d,'x')", id); // a text of its own
 		if (!world_quick_run(world, world_database(0), NULL, sql, NULL, &err))
@@ -262,7 +262,7 @@ static void *disturb(void *argument)
 	struct user *user = argument;
 	char sql[100];
 	for (int i = 0; i < 10; i++) {
-		struct error err;
+		struct error err = {0};
 		snprintf(sql, sizeof(sql), "UPDATE big SET v=v+%d", i);
 		if (!world_quick_run(user->world, world_database(0), NULL, sql, NULL, &err))
 			fail_msg("%s", err.message);

@@ -38,8 +38,8 @@ static void set_rules(struct world *world, struct engine_rules rules)
 static void blocked_writes_end_at_once_and_only_writes(void **state)
 {
 	struct world *world = *state;
-	struct error err;
-	int64_t value;
+	struct error err = {0};
+	int64_t value = 0;
 	struct fleet_session *session = begin(world);
 	world_must(session, "BEGIN");
 	world_must(session, "INSERT INTO t(b) VALUES (2)");
@@ -64,7 +64,7 @@ static void blocked_writes_end_at_once_and_only_writes(void **state)
 static void blocked_reads_block_all_but_the_end_of_a_transaction(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	struct fleet_session *session = begin(world);
 	world_must(session, "BEGIN");
 	assert_int_equal(world_ask(session, "SELECT count(*) FROM t"), 1);
@@ -82,7 +82,7 @@ static void blocked_reads_block_all_but_the_end_of_a_transaction(void **state)
 static void replicas_obey_and_so_does_what_is_opened_later(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	fleet_session_close(begin(world));
 	world_add_replicas(world);
 	set_rules(world, (struct engine_rules){.block_reads = true});
@@ -105,7 +105,7 @@ static void replicas_obey_and_so_does_what_is_opened_later(void **state)
 static void growth_beyond_the_limit_fails_alone(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	struct fleet_session *session = begin(world);
 	set_rules(world, (struct engine_rules){.size_bytes_max = 200000});
 	bool full = false;
@@ -136,7 +136,7 @@ static void growth_beyond_the_limit_fails_alone(void **state)
 static void a_limit_below_the_size_lets_read_delete_and_vacuum(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	struct fleet_session *session = begin(world);
 	for (int i = 0; i < 20; i++)
 		world_must(session, growth);
@@ -183,7 +183,7 @@ static void *write_quickly(void *argument)
 static void neighbours_of_one_that_outgrows_the_limit_lose_nothing(void **state)
 {
 	struct world *world = *state;
-	struct error err;
+	struct error err = {0};
 	struct fleet_session *session = begin(world);
 	set_rules(world, (struct engine_rules){.size_bytes_max = 200000});
 	while (world_run(session, growth, NULL, &err))

@@ -217,7 +217,7 @@ static inline struct fleet_instance *world_acquire(struct world *world, struct w
 						   const char *instance)
 {
 	struct error err;
-	struct fleet_instance *held;
+	struct fleet_instance *held = NULL;
 	if (!fleet_acquire(world->fleet, database.text, instance, &held, &err))
 		fail_msg("%s", err.message);
 	return held;
@@ -227,7 +227,7 @@ static inline struct fleet_session *world_session(struct world *world, struct wo
 						  const char *instance)
 {
 	struct error err;
-	struct fleet_session *session;
+	struct fleet_session *session = NULL;
 	struct fleet_instance *held = world_acquire(world, database, instance);
 	if (!fleet_session_open(held, false, &session, &err))
 		fail_msg("%s", err.message);
