@@ -1,5 +1,5 @@
 // Atoll itself: one primary with the table of the selects, one primary alone for inserts, one with a replica.
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { label_of, startServer } from '../test/lib/server.mjs';
@@ -10,6 +10,8 @@ const CATCH_UP_MS = 30_000;
 const on_server_core = fileURLToPath(new URL('on_server_core', import.meta.url));
 const SAMPLE_EVERY_MS = 50;
 const IDLE_MS = 1000;
+const MANY = 2000;
+const HUNDRED = 100;
 
 const now_ns = () => process.hrtime.bigint();
 const ms_between = (from_ns, to_ns) => Number(to_ns - from_ns) / 1e6;
@@ -52,6 +54,37 @@ async function check_count(target, before, answered, connections) {
 	// The warm-up and the run each end with requests under way.
 	if (rows < answered || rows > answered + 2 * connections)
 		throw new Error(`${answered} inserts were acknowledged, ${rows} rows are there`);
+}
+
+/// Databases with an instance each, made one after another in one organization, then listed in pages.
+async function make_many(server) {
+	const base = `/v1/organizations/${server.organization}`;
+	const must = async (method, pathname, body) => {
+		const answer = await server.api(method, pathname, body);
+		if (answer.status !== 200) throw new Error(`${method} ${pathname}: ${answer.status} ${answer.text}`);
+		return answer.json;
+	};
+	await must('POST', `${base}/groups`, { name: 'many', location: 'ord' });
+	const times = [];
+	for (let i = 0; i < MANY; i++) {
+		const begun_ns = now_ns();
+		await must('POST', `${base}/databases`, { name: `db-${String(i).padStart(6, '0')}`, group: 'many' });
+		times.push(ms_between(begun_ns, now_ns()));
+	}
+	const sum = (list) => list.reduce((a, b) => a + b, 0);
+	const pages = [];
+	let listed = 0;
+	for (let cursor = ''; cursor !== null; ) {
+		const begun_ns = now_ns();
+		const page = await must('GET', `${base}/databases?limit=${HUNDRED}&cursor=${encodeURIComponent(cursor)}`);
+		pages.push(ms_between(begun_ns, now_ns()));
+		listed += page.databases.length;
+		cursor = page.pagination?.next ?? null;
+	}
+	if (listed !== MANY) throw new Error(`${MANY} databases were made, ${listed} are listed`);
+	const first = sum(times.slice(0, HUNDRED));
+	const last = sum(times.slice(-HUNDRED));
+	return { first_ms: first / HUNDRED, last_ms: last / HUNDRED, growth: last / first, page_ms: Math.max(...pages), page_median_ms: pages.sort((a, b) => a - b)[pages.length >> 1] };
 }
 
 export function atoll({ build, work, like }, connections) {
@@ -132,6 +165,16 @@ export function atoll({ build, work, like }, connections) {
 		start: async () => {
 			await with_server(async () => {});
 			return { ms: starts.at(-1) };
+		},
+		many: async () => {
+			const folder = path.join(work, `many-${starts.length}`);
+			const server = await start(folder);
+			try {
+				return await make_many(server);
+			} finally {
+				await server.stop();
+				rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+			}
 		},
 		idle: async () => {
 			const folder = path.join(work, `idle-${starts.length}`);

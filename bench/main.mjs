@@ -34,7 +34,7 @@ function options_of(args) {
 }
 
 const makers = { ceiling, full, atoll, postgres, node, tursodb, sqlite };
-const kinds = ['select', 'insert', 'replicated', 'start', 'idle'];
+const kinds = ['select', 'insert', 'replicated', 'start', 'idle', 'many'];
 
 /// The data must lie on a real disk, or nothing that is said of durable rows would be true.
 function work_folder() {

@@ -8,6 +8,8 @@ const INSERT_RATIO = 5;
 const LAG_MS = 50;
 const IDLE_MB = 20;
 const START_MS = 100;
+const GROWTH = 1.5;
+const PAGE_MS = 50;
 /// A core that others use more than this says little.
 export const BUSY = 0.1;
 
@@ -92,6 +94,21 @@ export function lines_of(results) {
 			(found) => found < START_MS,
 			' ms',
 		),
+		line(
+			'Creating the last hundred of 2,000 databases ÷ the first hundred',
+			all(results, 'atoll', 'many', 'growth'),
+			median,
+			`≤ ${GROWTH}`,
+			(found) => found <= GROWTH,
+		),
+		line(
+			'Slowest page of 100 when 2,000 databases are listed, worst round',
+			all(results, 'atoll', 'many', 'page_ms'),
+			most,
+			`< ${PAGE_MS}`,
+			(found) => found < PAGE_MS,
+			' ms',
+		),
 	];
 }
 
@@ -157,13 +174,16 @@ round, since both of its sides then had the same machine. Ratios travel to other
 	]);
 	const of = (kind, field) => number(median(all(results, 'atoll', kind, field)));
 	const busy = (name, kind) => percent_of(all(results, name, kind, 'busy'));
-	text += `## Replica, memory, start
+	text += `## Replica, memory, start, many databases
 
 * Behind at the end: from the last answer that the load had until the replica answers with the primary's newest row
   (asked by HTTP; the time of asking counts). While the load runs, a row that the primary has just shown is on the replica
   after ${of('replicated', 'lag_median_ms')} ms at the median, ${of('replicated', 'lag_most_ms')} ms at most in a round (the questions queue behind the load).
 * Memory: VmRSS of a fresh server on an empty folder, one second after it is ready.
 * Start: from starting the process to the first answer to a SELECT, on the folder that the rounds write to.
+* Many databases: one after another in one organization, each in a group with an instance of its own, so that a database
+  is a folder with files: ${of('many', 'first_ms')} ms each at first, ${of('many', 'last_ms')} ms at last. A page of the list takes ${of('many', 'page_median_ms')} ms at the
+  median.
 
 ## How it is measured
 

@@ -2,8 +2,8 @@
 # Every suite adds to `passed` and `failed`; the sum is the last line of the whole run.
 # shellcheck shell=bash
 
-all_suites=(tidy unit tsan integration clients crash)
-declare -A build_of=([tidy]=none [unit]=asan [tsan]=tsan [integration]=asan [clients]=asan [crash]=release)
+all_suites=(tidy unit tsan integration clients scale crash)
+declare -A build_of=([tidy]=none [unit]=asan [tsan]=tsan [integration]=asan [clients]=asan [scale]=release [crash]=release)
 log_folder=build-asan/test-logs
 passed=0
 failed=0
@@ -164,6 +164,11 @@ suite_clients() {
 		return
 	}
 	ATOLLD=$root/build-asan/atolld ATOLL=$root/build-asan/atoll run_node clients test/clients/*.test.mjs
+}
+
+# Memory and numbers as they are without sanitizers.
+suite_scale() {
+	ATOLLD=$root/build/atolld ATOLL=$root/build/atoll run_node scale test/scale/*.test.mjs
 }
 
 suite_crash() {
