@@ -47,7 +47,7 @@ MUST_USE bool platform_take_dump(struct platform *platform, const struct organiz
 /// The file becomes the content of a database that has no instance yet.
 /// Fails: ERR_BAD_REQUEST     no SQLite file, or one that cannot be served
 ///        ERR_ALREADY_EXISTS  the database has instances
-///        ERR_NOT_READY       another upload of it is being taken over
+///        ERR_UNAVAILABLE     another upload of it is being received or taken over; clients try 503 again
 ///        ERR_DATABASE_NOT_FOUND
 MUST_USE bool platform_seed_database(struct platform *platform, const struct caller *caller,
 				     const struct database *database, struct upload_file *file,
@@ -87,7 +87,7 @@ struct upload_chunk {
 	char database[CRYPT_UUID_TEXT_BYTES];
 };
 void upload_chunk_cleanup(struct upload_chunk *chunk); // for OWNED
-/// Fails: ERR_INVALID_FIELD (number), ERR_UPLOAD_NOT_FOUND, ERR_NOT_READY
+/// Fails: ERR_INVALID_FIELD (number), ERR_UPLOAD_NOT_FOUND, ERR_UNAVAILABLE
 MUST_USE bool platform_begin_chunk(struct platform *platform, const char *database, const char *id,
 				   uint64_t number, struct upload_chunk *out, struct error *err);
 /// Fails: ERR_BAD_REQUEST more than the chunk's size

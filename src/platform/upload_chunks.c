@@ -91,7 +91,7 @@ static bool put_in_place(struct platform *platform, const char *database, const 
 	if (rename(made, folder) == 0)
 		return true;
 	if (errno == ENOTEMPTY || errno == EEXIST)
-		return error_set(err, ERR_NOT_READY, "another upload of this database was just begun");
+		return error_set(err, ERR_UNAVAILABLE, "another upload of this database was just begun");
 	return error_errno(err, errno, folder, "cannot begin an upload");
 }
 

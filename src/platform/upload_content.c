@@ -33,7 +33,8 @@ bool upload_claim(struct platform *platform, const char *database, bool alone, s
 		claim->share_count += !alone;
 	}
 	pthread_mutex_unlock(&uploads->mutex);
-	return free_ || error_set(err, ERR_NOT_READY, "another upload of this database is under way");
+	return free_ ||
+	       error_set(err, ERR_UNAVAILABLE, "another upload of this database is under way; try again");
 }
 
 void upload_unclaim(struct platform *platform, const char *database, bool alone)

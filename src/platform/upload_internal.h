@@ -36,7 +36,7 @@ void upload_file_handed_on(struct upload_file *file);
 bool upload_too_large(const struct platform *platform, struct error *err);
 
 // -- upload_content.c
-/// Fails: ERR_NOT_READY
+/// Fails: ERR_UNAVAILABLE
 MUST_USE bool upload_claim(struct platform *platform, const char *database, bool alone, struct error *err);
 void upload_unclaim(struct platform *platform, const char *database, bool alone);
 /// platform_fill_draft for who has claimed the database alone.

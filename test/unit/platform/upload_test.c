@@ -328,7 +328,7 @@ static void who_sends_a_chunk_is_not_overtaken(void **state)
 	world_must(world,
 		   platform_begin_chunk(world->platform, draft.uuid, upload.id, 0, &chunk, &world->err));
 	assert_false(platform_finish_chunks(world->platform, draft.uuid, upload.id, &world->err));
-	assert_int_equal(world->err.code, ERR_NOT_READY);
+	assert_int_equal(world->err.code, ERR_UNAVAILABLE);
 	upload_chunk_cleanup(&chunk);
 	assert_false(platform_finish_chunks(world->platform, draft.uuid, upload.id, &world->err));
 	assert_int_equal(world->err.code, ERR_BAD_REQUEST);
@@ -373,7 +373,7 @@ static void *race(void *argument)
 					     racer->bytes->size, &err) &&
 		      platform_fill_draft(racer->world->platform, racer->draft->uuid, &file, &err);
 	if (!racer->done)
-		assert_true(err.code == ERR_NOT_READY || err.code == ERR_ALREADY_EXISTS);
+		assert_true(err.code == ERR_UNAVAILABLE || err.code == ERR_ALREADY_EXISTS);
 	return NULL;
 }
 
