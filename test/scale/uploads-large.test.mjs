@@ -257,7 +257,7 @@ describe('an upload that is cut in the middle leaves nothing', () => {
 		(await half_a_request('PUT', `/db/${label}/v2/upload/${upload_id}/chunk/0`, token, Math.min(chunk_size, size))).destroy();
 		const early = await until('the cut to be noticed', async () => {
 			const answer = await server.data_plane(label, `/v2/upload/${upload_id}/finalize`, undefined, { method: 'PUT', token: jwt });
-			return answer.json?.code !== 'not_ready' && answer;
+			return answer.status !== 503 && answer;
 		});
 		assert.equal(early.status, 400, early.text);
 		await must('DELETE', `${o}/databases/draft`);
