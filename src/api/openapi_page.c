@@ -1,31 +1,10 @@
 #include <string.h>
 
+#include "api/form.h"
 #include "api/openapi.h"
 #include "base/json_read.h"
 
 enum { DEPTH_MAX = 8 };
-
-static void write_escaped(struct buffer *out, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '<':
-			buffer_append_text(out, "&lt;");
-			break;
-		case '>':
-			buffer_append_text(out, "&gt;");
-			break;
-		case '&':
-			buffer_append_text(out, "&amp;");
-			break;
-		case '"':
-			buffer_append_text(out, "&quot;");
-			break;
-		default:
-			buffer_append_byte(out, *text);
-		}
-	}
-}
 
 // -- schemas, as JSON with types where values would stand -----------------------------------------------
 
@@ -48,7 +27,7 @@ static void write_note(struct buffer *out, const struct json *schema, const stru
 	if (!note)
 		return;
 	buffer_append_text(out, " <i>");
-	write_escaped(out, json_read_text(note, NULL));
+	form_escape(out, json_read_text(note, NULL));
 	buffer_append_text(out, "</i>");
 }
 
@@ -61,18 +40,18 @@ static void write_type(struct buffer *out, const struct json *schema)
 		const char *text = json_read_text(json_read_at(choices, i), NULL);
 		buffer_append_text(out, i ? " | " : "");
 		buffer_append_text(out, text ? "&quot;" : "null");
-		write_escaped(out, text ? text : "");
+		form_escape(out, text ? text : "");
 		buffer_append_text(out, text ? "&quot;" : "");
 	}
 	if (choices)
 		return;
 	if (!type || json_read_text(type, NULL)) {
-		write_escaped(out, type ? json_read_text(type, NULL) : "any");
+		form_escape(out, type ? json_read_text(type, NULL) : "any");
 		return;
 	}
 	for (size_t i = 0; i < json_read_size(type); i++) {
 		buffer_append_text(out, i ? " | " : "");
-		write_escaped(out, json_read_text(json_read_at(type, i), NULL));
+		form_escape(out, json_read_text(json_read_at(type, i), NULL));
 	}
 }
 
@@ -97,7 +76,7 @@ static void write_members(struct buffer *out, const struct json *root, const str
 	while ((at = json_read_next(json_read_get(schema, "properties"), at, &name, &member))) {
 		write_indent(out, depth + 1);
 		buffer_append_text(out, "<b>");
-		write_escaped(out, name);
+		form_escape(out, name);
 		buffer_append_text(out, is_required(schema, name) ? "</b>: " : "</b>?: ");
 		write_schema(out, root, member, depth + 1);
 		buffer_append_byte(out, '\n');
@@ -139,7 +118,7 @@ static void write_body(struct buffer *out, const struct json *root, const char *
 	buffer_printf(out, "<h4>%s", title);
 	if (strcmp(openapi_type(schema), "application/json") != 0) {
 		buffer_append_text(out, " <small>");
-		write_escaped(out, openapi_type(schema));
+		form_escape(out, openapi_type(schema));
 		buffer_append_text(out, "</small>");
 	}
 	buffer_append_text(out, "</h4><pre>");
@@ -157,7 +136,7 @@ static void write_twins(struct buffer *out, const struct openapi_route *routes, 
 		if (routes[i].row != row || !routes[i].twin)
 			continue;
 		buffer_append_text(out, first ? "<p>Also at <code>" : ", <code>");
-		write_escaped(out, routes[i].path);
+		form_escape(out, routes[i].path);
 		buffer_append_text(out, "</code>");
 		first = false;
 	}
@@ -175,7 +154,7 @@ static void write_queries(struct buffer *out, const struct json *root, const str
 		const char *name = json_read_text(json_read_at(queries, i), NULL);
 		const struct json *facts = json_read_get(json_read_get(root, "query"), name);
 		buffer_printf(out, "<li><code>%.*s</code> ", (int)strcspn(name, "."), name);
-		write_escaped(out, json_read_text(json_read_get(facts, "description"), NULL));
+		form_escape(out, json_read_text(json_read_get(facts, "description"), NULL));
 		buffer_append_text(out, "</li>");
 	}
 	buffer_append_text(out, "</ul>\n");
@@ -187,9 +166,9 @@ static void write_row(struct buffer *out, const struct json *root, const struct 
 	const struct api_row *row = route->row;
 	const char *scope = openapi_scope(row);
 	buffer_printf(out, "<details><summary><b class=\"%s\">%s</b> <code>", row->method, row->method);
-	write_escaped(out, route->path);
+	form_escape(out, route->path);
 	buffer_append_text(out, "</code> <span>");
-	write_escaped(out, row->summary);
+	form_escape(out, row->summary);
 	buffer_append_text(out, "</span></summary>\n");
 	write_twins(out, routes, count, row);
 	buffer_printf(out, "<p>Who may: %s%s", openapi_who(row->who),
