@@ -52,6 +52,14 @@ struct result_sink {
 	bool (*columns)(struct result_sink *sink, const struct column *columns, int count, struct error *err);
 	bool (*row)(struct result_sink *sink, const struct value *values, int count, struct error *err);
 	void (*restart)(struct result_sink *sink);
+	/// Called now and then (about each 0.1 ms) while the statement works without giving a row: to send what was
+	/// kept back. False stops it. May be NULL.
+	bool (*tick)(struct result_sink *sink, struct error *err);
+	/// Set by the engine before `columns`: nothing of this result is true before the statement has ended (an autocommit
+	/// write), so nothing may be shown and `pause` has no effect.
+	bool provisional;
+	/// Set by `row`: enough for now. Looked at by fleet_session_begin and _resume alone.
+	bool pause;
 };
 
 /// What is known of a statement after it ran.

@@ -54,6 +54,21 @@ MUST_USE bool fleet_session_check_sequence(struct fleet_session *session, const 
 MUST_USE bool fleet_session_execute(struct fleet_session *session, const struct statement *statement,
 				    struct result_sink *sink, struct statement_result *out,
 				    struct error *err);
+/// The same in pieces: after a row at which the sink set `pause`, true is returned with *out_paused, and the statement
+/// stands where it is, without a thread. fleet_session_resume goes on; fleet_session_abandon ends it early. Until one of
+/// them has ended it, nothing else of the session may be used but close, settle, is_autocommit and interrupt, and the
+/// statement's arguments must stay where they are. Its time while paused does not count. A transaction that holds the write
+/// lock can be ended by force meanwhile (ERR_TRANSACTION_TIMEOUT).
+MUST_USE bool fleet_session_begin(struct fleet_session *session, const struct statement *statement,
+				  struct result_sink *sink, struct statement_result *out, bool *out_paused,
+				  struct error *err);
+MUST_USE bool fleet_session_resume(struct fleet_session *session, struct result_sink *sink,
+				   struct statement_result *out, bool *out_paused, struct error *err);
+void fleet_session_abandon(struct fleet_session *session);
+/// In the middle of a statement, also from its sink: waits until all that its rows so far can tell of is durable. Fails as
+/// fleet_session_settle.
+MUST_USE bool fleet_session_settle_rows(struct fleet_session *session, struct error *err);
+
 /// Runs statements in order until the first error; rows are dropped.
 MUST_USE bool fleet_session_sequence(struct fleet_session *session, const char *sql, size_t sql_size,
 				     struct error *err);

@@ -144,4 +144,31 @@ void net_reply_file(struct net_request *request, int fd, uint64_t size);
 /// Sends the reply. The request must not be touched afterwards.
 void net_request_finish(struct net_request *request);
 
+// -- replies that are written while they are sent -------------------------------------------------------
+//
+// net_reply_begin sends status and headers; what stands in the reply's buffer goes with them. The body follows by
+// net_reply_push until net_request_finish ends it, or net_reply_break cuts it. Its length need not be known: it is sent
+// chunked, to HTTP/1.0 until the connection closes. No thread is held while a client does not read: whoever has too
+// much waiting stops producing, and is called when it is less.
+
+/// Called once for each net_reply_when_drained, on the network thread, which it must not block.
+typedef void net_drained(void *context, struct net_request *request);
+
+void net_reply_begin(struct net_request *request);
+/// Appends to what waits to be sent and returns how many bytes now wait. Never blocks; any thread, one at a time.
+/// After the client has gone, bytes are dropped: see net_request_is_abandoned.
+size_t net_reply_push(struct net_request *request, const void *bytes, size_t size);
+/// Calls once at most `waiting_max` bytes wait, or the client has gone, or the server is stopping: at once, possibly.
+void net_reply_when_drained(struct net_request *request, size_t waiting_max, net_drained *call,
+			    void *context);
+/// The same, for a worker that has nothing else to do: waits. A client that takes nothing for the idle time is given up.
+/// Fails: ERR_SHUTDOWN  the client has gone, or the server is stopping
+MUST_USE bool net_reply_wait(struct net_request *request, size_t waiting_max, struct error *err);
+/// Ends the request in the middle: the client sees a cut body, not a complete one.
+void net_reply_break(struct net_request *request);
+
+/// May be called before the reply is finished or begun, by a handler that is on a worker: the body is compressed if the
+/// client takes that, it pays, and the setting allows it (net/compress.h). Each net_reply_push is then followed by a flush.
+void net_reply_compress(struct net_request *request);
+
 #endif
