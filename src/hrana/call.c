@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/trace.h"
+#include "base/workers.h"
 #include "hrana/errors.h"
 
 // To look costs a system call. A statement that runs long is interrupted by the streams' timer meanwhile.
@@ -37,6 +38,15 @@ static bool check_credential(struct hrana *hrana, struct net_request *request, s
 	return access_check(hrana->access, label, net_request_header(request, "authorization"), out, err);
 }
 
+static bool has_client(struct program *program, struct error *err)
+{
+	struct call *call = CONTAINER_OF(program, struct call, program);
+	bool looks = ++call->steps % STEPS_BETWEEN_LOOKS == 0;
+	if (!stream_is_abandoned(program->stream) && !(looks && net_request_is_abandoned(call->request)))
+		return true;
+	return error_set(err, ERR_SHUTDOWN, "the client closed the connection, or the server is stopping");
+}
+
 struct call *call_begin(struct hrana *hrana, struct net_request *request, int version)
 {
 	struct arena *arena = net_request_arena(request);
@@ -51,12 +61,8 @@ struct call *call_begin(struct hrana *hrana, struct net_request *request, int ve
 	call->request = request;
 	call->arena = arena;
 	call->version = version;
-	call->out = json_write_to(net_reply_body(request));
-	call->gauge = (struct gauge){
-		.all = &hrana->replies_bytes,
-		.all_max = hrana->limits.replies_bytes_max,
-		.reply_max = hrana->limits.reply_bytes_max,
-	};
+	call->program = program_begin(hrana, arena, &wire_json, net_reply_body(request));
+	call->program.has_client = has_client;
 	return call;
 }
 
@@ -143,14 +149,14 @@ bool call_open_stream(struct call *call, struct error *err)
 		call->closed || (pipeline->request_count > 0 &&
 				 pipeline->requests[pipeline->request_count - 1].kind == REQUEST_CLOSE);
 	return stream_acquire(call->hrana->streams, call->request, &call->grant,
-			      call->has_baton ? &call->baton : NULL, passing, &call->stream, err);
+			      call->has_baton ? &call->baton : NULL, passing, &call->program.stream, err);
 }
 
 bool call_leave_stream(struct call *call, char baton[BATON_TEXT_BYTES], struct error *err)
 {
-	if (!fleet_session_settle(stream_session(call->stream), err))
+	if (!fleet_session_settle(stream_session(call->program.stream), err))
 		return false;
-	struct stream *stream = TAKE(call->stream);
+	struct stream *stream = TAKE(call->program.stream);
 	baton[0] = '\0';
 	if (call->closed || stream_is_abandoned(stream))
 		stream_close(call->hrana->streams, stream);
@@ -159,34 +165,27 @@ bool call_leave_stream(struct call *call, char baton[BATON_TEXT_BYTES], struct e
 	return true;
 }
 
-bool call_has_client(struct call *call, struct error *err)
-{
-	bool looks = ++call->steps % STEPS_BETWEEN_LOOKS == 0;
-	if (!stream_is_abandoned(call->stream) && !(looks && net_request_is_abandoned(call->request)))
-		return true;
-	return error_set(err, ERR_SHUTDOWN, "the client closed the connection, or the server is stopping");
-}
-
 void call_restart_reply(struct call *call)
 {
-	buffer_truncate(call->out.out, 0);
-	call->out.comma = false;
-	gauge_release(&call->gauge);
+	buffer_truncate(call->program.out.json.out, 0);
+	call->program.out.json.comma = false;
+	call->program.out.depth = 0;
+	gauge_release(&call->program.gauge);
 }
 
 void call_fail(struct call *call, const struct error *err)
 {
-	if (call->stream)
-		stream_close(call->hrana->streams, TAKE(call->stream));
+	if (call->program.stream)
+		stream_close(call->hrana->streams, TAKE(call->program.stream));
 	call_restart_reply(call);
 	call_refuse(call->request, err);
 }
 
 void call_finish(struct call *call)
 {
-	ASSERT(call->stream == NULL);
+	ASSERT(call->program.stream == NULL);
 	call_drop_body(call);
-	gauge_release(&call->gauge);
+	gauge_release(&call->program.gauge);
 	if (call->admitted)
 		admission_leave(call->hrana->admission, call->grant.database);
 	net_request_finish(call->request);

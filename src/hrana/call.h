@@ -8,31 +8,16 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "base/error.h"
 #include "base/json_read.h"
-#include "base/json_write.h"
 #include "fleet/session.h"
 #include "hrana/admission.h"
 #include "hrana/baton.h"
 #include "hrana/decode.h"
-#include "hrana/encode.h"
-#include "hrana/hrana.h"
-#include "hrana/stream.h"
+#include "hrana/internal.h"
+#include "hrana/program.h"
 #include "platform/access.h"
-
-struct hrana {
-	struct fleet *fleet;
-	struct access *access;
-	char *domain; // in lower case, with a leading dot
-	uint8_t baton_key[32];
-	struct hrana_limits limits;
-	struct streams *streams;
-	struct admission *admission;
-	atomic_size_t replies_bytes; // of all replies that are being written
-	struct net_route *routes;
-};
 
 struct call;
 typedef void call_work(struct call *call);
@@ -51,8 +36,7 @@ struct call {
 	struct baton baton;
 	bool has_baton;
 
-	struct json_writer out; // writes into the reply's body
-	struct gauge gauge;
+	struct program program; // writes into the reply's body
 
 	// Steps of the way that are taken elsewhere.
 	call_decode *decode;
@@ -61,7 +45,6 @@ struct call {
 	struct admission_ticket ticket;
 	bool urgent;
 	bool admitted;
-	struct stream *stream;
 	bool closed;    // the client asked for the end of the stream
 	unsigned steps; // taken since the last look at the client's connection
 
@@ -93,9 +76,6 @@ MUST_USE bool call_open_stream(struct call *call, struct error *err);
 /// Waits until all that the reply shows is durable, then gives the stream back and fills the baton for the
 /// next request; or ends it, if the client closed it: "" then.
 MUST_USE bool call_leave_stream(struct call *call, char baton[BATON_TEXT_BYTES], struct error *err);
-
-/// To be asked between the steps of a long work: fails with ERR_SHUTDOWN when the client has gone.
-MUST_USE bool call_has_client(struct call *call, struct error *err);
 
 /// Empties the reply's body.
 void call_restart_reply(struct call *call);

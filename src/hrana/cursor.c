@@ -1,77 +1,85 @@
 #include "hrana/cursor.h"
 
-#include <string.h>
-
+#include "base/arena.h"
 #include "hrana/errors.h"
 #include "hrana/run.h"
 
-#define HEAD_BEGIN "{\"baton\":\""
-#define HEAD_END   "\",\"base_url\":null}\n"
-
-static bool decode(struct call *call, struct error *err)
+void cursor_begin(struct cursor *cursor, struct batch *batch)
 {
-	struct decoder decoder = {.arena = call->arena, .version = call->version};
-	if (!call_parse(call, err))
-		return false;
-	if (json_read_kind(call->body) != JSON_KIND_OBJECT)
-		return decode_fail(err, "the body", "an object", call->body);
-	size_t size = 0;
-	const struct json *baton = decode_member(call->body, "baton");
-	const char *text = baton ? json_read_text(baton, &size) : NULL;
-	if (baton && !text)
-		return decode_fail(err, "`baton`", "a string", baton);
-	struct request *request = arena_alloc(call->arena, sizeof(*request));
-	request->kind = REQUEST_BATCH;
-	if (!decode_batch(&decoder, json_read_get(call->body, "batch"), &request->batch, err))
-		return false;
-	call->pipeline = (struct pipeline){.requests = request, .request_count = 1, .broken = decoder.broken};
-	return call_read_baton(call, text, size, err);
+	*cursor = (struct cursor){.batch = batch};
 }
 
-static bool run_all(struct call *call, struct error *err)
+static bool run_step(struct cursor *cursor, struct program *program, struct error *err)
 {
-	struct json_writer *w = &call->out;
-	char baton[BATON_TEXT_BYTES] = "";
-	if (!call_open_stream(call, err))
+	struct step *step = &cursor->batch->steps[cursor->next];
+	struct statement_result result;
+	struct encoder encoder;
+	encode_begin(&encoder, ENCODE_CURSOR, &program->out, &program->gauge,
+		     program->hrana->limits.reply_bytes_max, &cursor->counted, step->want_rows);
+	encoder.step = (uint32_t)cursor->next;
+	if (!fleet_session_execute(program_session(program), &step->statement, &encoder.sink, &result, err)) {
+		encode_undo(&encoder);
 		return false;
-	if (call->pipeline.broken)
-		return error_set(err, ERR_PROTOCOL, "%s", call->pipeline.broken);
-	// The baton is known at the end and stands at the beginning; all batons have the same length.
-	ENCODE_LITERAL(w, HEAD_BEGIN);
-	memset(buffer_reserve(w->out, BATON_TEXT_BYTES - 1), ' ', BATON_TEXT_BYTES - 1);
-	w->out->size += BATON_TEXT_BYTES - 1;
-	ENCODE_LITERAL(w, HEAD_END);
-	if (!run_batch(call, &call->pipeline.requests[0].batch, ENCODE_CURSOR, err)) {
-		if (!errors_is_statement(err))
-			return false;
-		ENCODE_LITERAL(w, "{\"type\":\"error\",\"error\":");
-		w->comma = false;
-		errors_write(w, err);
-		ENCODE_LITERAL(w, "}\n");
 	}
-	if (!call_leave_stream(call, baton, err))
-		return false;
-	memcpy(w->out->data + sizeof(HEAD_BEGIN) - 1, baton, BATON_TEXT_BYTES - 1);
-	net_reply_type(call->request, "text/plain");
+	if (result.has_last_insert_rowid || result.affected_row_count > 0)
+		stream_wrote(program->stream);
+	encode_end(&encoder, &result);
 	return true;
 }
 
-static void work(struct call *call)
+static bool run_or_skip(struct cursor *cursor, struct program *program, struct error *err)
 {
-	struct error err;
-	if (!run_all(call, &err))
-		call_fail(call, &err);
-	call_finish(call);
+	const struct step *step = &cursor->batch->steps[cursor->next];
+	bool autocommit = fleet_session_is_autocommit(program_session(program));
+	if (!batch_holds(step->condition, cursor->outcomes, autocommit))
+		return true;
+	if (run_step(cursor, program, err)) {
+		cursor->outcomes[cursor->next] = STEP_OK;
+		return true;
+	}
+	if (!errors_is_statement(err) || err->code == ERR_RESPONSE_TOO_LARGE)
+		return false;
+	cursor->outcomes[cursor->next] = STEP_ERROR;
+	program->out.wire->step_error(&program->out, (uint32_t)cursor->next, err);
+	return gauge_grow(&program->gauge, program->out.json.out->size, err);
 }
 
-static void take(struct call *call)
+static bool run_on(struct cursor *cursor, struct program *program, size_t bytes_max, bool *out_done,
+		   struct error *err)
 {
-	call_dispatch(call, work);
+	size_t before = program->out.json.out->size;
+	if (!cursor->outcomes) {
+		if (!run_check_steps(program, cursor->batch, err))
+			return false;
+		cursor->outcomes =
+			arena_alloc(program->arena, cursor->batch->step_count * sizeof(*cursor->outcomes));
+	}
+	for (; cursor->next < cursor->batch->step_count; cursor->next++) {
+		if (program->out.json.out->size - before >= bytes_max)
+			return true;
+		if (!program->has_client(program, err) || !run_or_skip(cursor, program, err))
+			return false;
+	}
+	*out_done = true;
+	return true;
 }
 
-void cursor_handle(void *context, struct net_request *request)
+bool cursor_run(struct cursor *cursor, struct program *program, size_t entries_max, size_t bytes_max,
+		bool *out_done, struct error *err)
 {
-	struct call *call = call_begin(context, request, 3);
-	if (call)
-		call_decode_then(call, decode, take);
+	(void)entries_max;
+	*out_done = false;
+	if (run_on(cursor, program, bytes_max, out_done, err))
+		return true;
+	if (!errors_is_statement(err))
+		return false;
+	program->out.wire->batch_error(&program->out, err);
+	*out_done = true;
+	return true;
+}
+
+void cursor_end(struct cursor *cursor, struct program *program)
+{
+	(void)program;
+	cursor->next = cursor->batch->step_count;
 }

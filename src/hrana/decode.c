@@ -15,10 +15,19 @@ enum {
 };
 
 static const char *const kind_names[REQUEST_KIND_COUNT] = {
-	[REQUEST_CLOSE] = "close",         [REQUEST_EXECUTE] = "execute",
-	[REQUEST_BATCH] = "batch",         [REQUEST_SEQUENCE] = "sequence",
-	[REQUEST_DESCRIBE] = "describe",   [REQUEST_STORE_SQL] = "store_sql",
-	[REQUEST_CLOSE_SQL] = "close_sql", [REQUEST_GET_AUTOCOMMIT] = "get_autocommit",
+	[REQUEST_CLOSE] = "close",
+	[REQUEST_EXECUTE] = "execute",
+	[REQUEST_BATCH] = "batch",
+	[REQUEST_SEQUENCE] = "sequence",
+	[REQUEST_DESCRIBE] = "describe",
+	[REQUEST_STORE_SQL] = "store_sql",
+	[REQUEST_CLOSE_SQL] = "close_sql",
+	[REQUEST_GET_AUTOCOMMIT] = "get_autocommit",
+	[REQUEST_OPEN_STREAM] = "open_stream",
+	[REQUEST_CLOSE_STREAM] = "close_stream",
+	[REQUEST_OPEN_CURSOR] = "open_cursor",
+	[REQUEST_FETCH_CURSOR] = "fetch_cursor",
+	[REQUEST_CLOSE_CURSOR] = "close_cursor",
 };
 
 const char *decode_kind_name(enum request_kind kind)
@@ -78,8 +87,7 @@ static bool is_kind(const struct json *node, enum json_kind kind)
 	return node && json_read_kind(node) == kind;
 }
 
-// The first broken rule is the one that is told.
-static void broke(struct decoder *decoder, const char *rule)
+void decode_broke(struct decoder *decoder, const char *rule)
 {
 	if (!decoder->broken)
 		decoder->broken = rule;
@@ -232,7 +240,7 @@ static bool whole_number(const struct json *node, int64_t *out)
 	return true;
 }
 
-static bool decode_id(const struct json *node, const char *place, int32_t *out, struct error *err)
+bool decode_id(const struct json *node, const char *place, int32_t *out, struct error *err)
 {
 	int64_t id;
 	if (!whole_number(node, &id) || id < INT32_MIN || id > INT32_MAX)
@@ -270,11 +278,11 @@ static bool decode_text(struct decoder *decoder, const struct json *object, stru
 	if (id && !decode_id(id, "`sql_id`", &out->sql_id, err))
 		return false;
 	if (sql && id)
-		broke(decoder, "Either `sql` or `sql_id` are required, but not both");
+		decode_broke(decoder, "Either `sql` or `sql_id` are required, but not both");
 	else if (!sql && !id)
-		broke(decoder, "Either `sql` or `sql_id` are required");
+		decode_broke(decoder, "Either `sql` or `sql_id` are required");
 	else if (id && decoder->version < 2)
-		broke(decoder, "`sql_id` is only supported in protocol version hrana2 and higher");
+		decode_broke(decoder, "`sql_id` is only supported in protocol version hrana2 and higher");
 	if (sql)
 		out->statement.sql = json_read_text(sql, &out->statement.sql_size);
 	return true;
@@ -330,7 +338,7 @@ static bool decode_condition(struct decoder *decoder, const struct json *node, s
 		if (!whole_number(step, &number) || number < 0 || number > UINT32_MAX)
 			return decode_fail(err, "`step` of a condition", "a step's number", step);
 		if ((uint64_t)number >= own_step)
-			broke(decoder, "Invalid reference to step in a batch condition");
+			decode_broke(decoder, "Invalid reference to step in a batch condition");
 		out->kind = type[0] == 'o' ? CONDITION_OK : CONDITION_ERROR;
 		out->step = (uint32_t)number;
 		return true;
@@ -348,9 +356,10 @@ static bool decode_condition(struct decoder *decoder, const struct json *node, s
 	}
 	if (strcmp(type, "is_autocommit") == 0) {
 		if (decoder->version < 3)
-			broke(decoder,
-			      "The `is_autocommit` condition is only supported in protocol version hrana3 "
-			      "and higher");
+			decode_broke(
+				decoder,
+				"The `is_autocommit` condition is only supported in protocol version hrana3 "
+				"and higher");
 		out->kind = CONDITION_AUTOCOMMIT;
 		return true;
 	}
@@ -385,14 +394,42 @@ bool decode_batch(struct decoder *decoder, const struct json *node, struct batch
 	return decode_index(node, &out->replication_index, err);
 }
 
-static bool decode_kind(const struct json *node, enum request_kind *out, struct error *err)
+static bool has_kind(const struct decoder *decoder, enum request_kind kind)
+{
+	return decoder->on_socket ? kind != REQUEST_CLOSE : kind < REQUEST_OPEN_STREAM;
+}
+
+void decode_check_version(struct decoder *decoder, enum request_kind kind)
+{
+	static const struct {
+		int since;
+		const char *rule;
+	} newer[REQUEST_KIND_COUNT] = {
+#define SINCE(number, name)                                                                                  \
+	{number, "The `" name "` request is only supported in protocol version hrana" #number " and higher"}
+		[REQUEST_SEQUENCE] = SINCE(2, "sequence"),
+		[REQUEST_DESCRIBE] = SINCE(2, "describe"),
+		[REQUEST_STORE_SQL] = SINCE(2, "store_sql"),
+		[REQUEST_CLOSE_SQL] = SINCE(2, "close_sql"),
+		[REQUEST_GET_AUTOCOMMIT] = SINCE(3, "get_autocommit"),
+		[REQUEST_OPEN_CURSOR] = SINCE(3, "open_cursor"),
+		[REQUEST_FETCH_CURSOR] = SINCE(3, "fetch_cursor"),
+		[REQUEST_CLOSE_CURSOR] = SINCE(3, "close_cursor"),
+#undef SINCE
+	};
+	if (decoder->version < newer[kind].since)
+		decode_broke(decoder, newer[kind].rule);
+}
+
+static bool decode_kind(const struct decoder *decoder, const struct json *node, enum request_kind *out,
+			struct error *err)
 {
 	const struct json *type_node = json_read_get(node, "type");
 	const char *type = type_node ? json_read_text(type_node, NULL) : NULL;
 	if (!type)
 		return decode_fail(err, "`type` of a request", "a string", type_node);
 	for (int kind = 0; kind < REQUEST_KIND_COUNT; kind++) {
-		if (strcmp(type, kind_names[kind]) == 0) {
+		if (has_kind(decoder, (enum request_kind)kind) && strcmp(type, kind_names[kind]) == 0) {
 			*out = (enum request_kind)kind;
 			return true;
 		}
@@ -400,18 +437,45 @@ static bool decode_kind(const struct json *node, enum request_kind *out, struct 
 	return error_set(err, ERR_BAD_JSON, PREFIX "unknown type of a request: `%s`", type);
 }
 
-static bool decode_request(struct decoder *decoder, const struct json *node, struct request *out,
-			   struct error *err)
+static bool decode_count(const struct json *node, uint32_t *out, struct error *err)
+{
+	int64_t number;
+	if (!whole_number(node, &number) || number < 0 || number > UINT32_MAX)
+		return decode_fail(err, "`max_count`", "a whole number of 32 bits", node);
+	*out = (uint32_t)number;
+	return true;
+}
+
+static bool decode_socket_ids(const struct json *node, struct request *out, struct error *err)
+{
+	enum request_kind kind = out->kind;
+	bool names_cursor =
+		kind == REQUEST_OPEN_CURSOR || kind == REQUEST_FETCH_CURSOR || kind == REQUEST_CLOSE_CURSOR;
+	bool names_stream = kind != REQUEST_FETCH_CURSOR && kind != REQUEST_CLOSE_CURSOR &&
+			    kind != REQUEST_STORE_SQL && kind != REQUEST_CLOSE_SQL;
+	return (!names_stream ||
+		decode_id(json_read_get(node, "stream_id"), "`stream_id`", &out->stream_id, err)) &&
+	       (!names_cursor ||
+		decode_id(json_read_get(node, "cursor_id"), "`cursor_id`", &out->cursor_id, err));
+}
+
+bool decode_request(struct decoder *decoder, const struct json *node, struct request *out, struct error *err)
 {
 	if (!is_kind(node, JSON_KIND_OBJECT))
 		return decode_fail(err, "a request", "an object", node);
-	if (!decode_kind(node, &out->kind, err))
+	if (!decode_kind(decoder, node, &out->kind, err))
+		return false;
+	decode_check_version(decoder, out->kind);
+	if (decoder->on_socket && !decode_socket_ids(node, out, err))
 		return false;
 	const struct json *sql;
 	switch (out->kind) {
 	case REQUEST_EXECUTE:
-		return decode_statement(decoder, json_read_get(node, "stmt"), &out->step, err);
+		return decode_statement(decoder, json_read_get(node, "stmt"), &out->step, err) &&
+		       (out->step.replication_index > 0 || !decoder->on_socket ||
+			decode_index(node, &out->step.replication_index, err));
 	case REQUEST_BATCH:
+	case REQUEST_OPEN_CURSOR:
 		return decode_batch(decoder, json_read_get(node, "batch"), &out->batch, err);
 	case REQUEST_SEQUENCE:
 	case REQUEST_DESCRIBE:
@@ -425,17 +489,40 @@ static bool decode_request(struct decoder *decoder, const struct json *node, str
 		return decode_id(json_read_get(node, "sql_id"), "`sql_id`", &out->step.sql_id, err);
 	case REQUEST_CLOSE_SQL:
 		return decode_id(json_read_get(node, "sql_id"), "`sql_id`", &out->step.sql_id, err);
-	case REQUEST_GET_AUTOCOMMIT:
-		if (decoder->version < 3)
-			broke(decoder,
-			      "The `get_autocommit` request is only supported in protocol version hrana3 "
-			      "and higher");
-		return true;
+	case REQUEST_FETCH_CURSOR:
+		return decode_count(json_read_get(node, "max_count"), &out->max_count, err);
 	case REQUEST_CLOSE:
+	case REQUEST_GET_AUTOCOMMIT:
+	case REQUEST_OPEN_STREAM:
+	case REQUEST_CLOSE_STREAM:
+	case REQUEST_CLOSE_CURSOR:
 	case REQUEST_KIND_COUNT:
 		break;
 	}
 	return true;
+}
+
+bool decode_message(struct decoder *decoder, const struct json *body, struct message *out, struct error *err)
+{
+	if (!is_kind(body, JSON_KIND_OBJECT))
+		return decode_fail(err, "a message", "an object", body);
+	const struct json *type_node = json_read_get(body, "type");
+	const char *type = type_node ? json_read_text(type_node, NULL) : NULL;
+	if (!type)
+		return decode_fail(err, "`type` of a message", "a string", type_node);
+	if (strcmp(type, "hello") == 0) {
+		const struct json *jwt = decode_member(body, "jwt");
+		if (jwt && !is_kind(jwt, JSON_KIND_TEXT))
+			return decode_fail(err, "`jwt`", "a string", jwt);
+		out->kind = MESSAGE_HELLO;
+		out->jwt = jwt ? json_read_text(jwt, &out->jwt_size) : NULL;
+		return true;
+	}
+	if (strcmp(type, "request") != 0)
+		return error_set(err, ERR_BAD_JSON, PREFIX "unknown type of a message: `%s`", type);
+	out->kind = MESSAGE_REQUEST;
+	return decode_id(json_read_get(body, "request_id"), "`request_id`", &out->request_id, err) &&
+	       decode_request(decoder, json_read_get(body, "request"), &out->request, err);
 }
 
 bool decode_pipeline(struct decoder *decoder, const struct json *body, struct pipeline *out,

@@ -58,6 +58,12 @@ enum request_kind {
 	REQUEST_STORE_SQL,
 	REQUEST_CLOSE_SQL,
 	REQUEST_GET_AUTOCOMMIT,
+	// on a WebSocket alone
+	REQUEST_OPEN_STREAM,
+	REQUEST_CLOSE_STREAM,
+	REQUEST_OPEN_CURSOR,
+	REQUEST_FETCH_CURSOR,
+	REQUEST_CLOSE_CURSOR,
 	REQUEST_KIND_COUNT
 };
 
@@ -67,7 +73,11 @@ const char *decode_kind_name(enum request_kind kind);
 struct request {
 	enum request_kind kind;
 	struct step step; // EXECUTE; SEQUENCE, DESCRIBE: its text; STORE_SQL, CLOSE_SQL: its text and sql_id
-	struct batch batch; // BATCH
+	struct batch batch; // BATCH, OPEN_CURSOR
+	// on a WebSocket
+	int32_t stream_id;
+	int32_t cursor_id;
+	uint32_t max_count; // FETCH_CURSOR
 };
 
 struct pipeline {
@@ -78,10 +88,22 @@ struct pipeline {
 	const char *broken; // the protocol rule that the client broke, or NULL
 };
 
+/// What a client sends on a WebSocket (spec/hrana.md §4).
+enum message_kind { MESSAGE_HELLO, MESSAGE_REQUEST };
+struct message {
+	enum message_kind kind;
+	const char *jwt; // HELLO; NULL: none
+	size_t jwt_size;
+	int32_t request_id;
+	struct request request;
+	const char *broken; // the protocol rule that the client broke, or NULL
+};
+
 /// version: 1, 2 or 3; what a client may use of the protocol.
 struct decoder {
 	struct arena *arena;
 	int version;
+	bool on_socket; // the requests of a WebSocket, not those of a pipeline
 	const char *broken;
 };
 
@@ -91,6 +113,12 @@ MUST_USE bool decode_parse(const struct buffer *body, struct json **out, struct 
 /// A pipeline's body.
 MUST_USE bool decode_pipeline(struct decoder *decoder, const struct json *body, struct pipeline *out,
 			      struct error *err);
+/// One of a pipeline's requests, or what a WebSocket's message holds.
+MUST_USE bool decode_request(struct decoder *decoder, const struct json *node, struct request *out,
+			     struct error *err);
+/// A WebSocket's message.
+MUST_USE bool decode_message(struct decoder *decoder, const struct json *body, struct message *out,
+			     struct error *err);
 /// A Stmt or a Batch by itself.
 MUST_USE bool decode_statement(struct decoder *decoder, const struct json *node, struct step *out,
 			       struct error *err);
@@ -99,6 +127,12 @@ MUST_USE bool decode_batch(struct decoder *decoder, const struct json *node, str
 
 /// The member `name`: NULL when absent or null.
 const struct json *decode_member(const struct json *object, const char *name);
+/// Notes the rule that the client broke; the first one is told.
+void decode_broke(struct decoder *decoder, const char *rule);
+/// Whether the version knows the request; a broken rule if not. Common to all wires.
+void decode_check_version(struct decoder *decoder, enum request_kind kind);
+/// A whole number of 32 bits. place: for the error, "`sql_id`"
+MUST_USE bool decode_id(const struct json *node, const char *place, int32_t *out, struct error *err);
 /// Fills err with the place and what was expected there; returns false.
 bool decode_fail(struct error *err, const char *place, const char *expected, const struct json *found);
 

@@ -28,67 +28,25 @@ void gauge_release(struct gauge *gauge)
 	gauge->counted = 0;
 }
 
-void encode_column(struct json_writer *w, const char *name, const char *decltype_text)
+struct encode_out encode_to(const struct wire *wire, struct buffer *buffer)
 {
-	json_write_object(w);
-	json_write_member_text(w, "name", name);
-	json_write_member_text(w, "decltype", decltype_text);
-	json_write_end_object(w);
+	return (struct encode_out){.wire = wire, .json = json_write_to(buffer)};
 }
 
-void encode_value(struct json_writer *w, const struct value *value)
+struct encode_mark encode_mark(const struct encode_out *out)
 {
-	if (w->comma)
-		buffer_append_byte(w->out, ',');
-	w->comma = false;
-	switch (value->kind) {
-	case VALUE_NULL:
-		ENCODE_LITERAL(w, "{\"type\":\"null\"");
-		break;
-	case VALUE_INTEGER:
-		ENCODE_LITERAL(w, "{\"type\":\"integer\",\"value\":");
-		json_write_integer_text(w, value->integer);
-		break;
-	case VALUE_REAL:
-		ENCODE_LITERAL(w, "{\"type\":\"float\",\"value\":");
-		json_write_real(w, value->real);
-		break;
-	case VALUE_TEXT:
-		ENCODE_LITERAL(w, "{\"type\":\"text\",\"value\":");
-		json_write_text_sized(w, value->bytes, value->size);
-		break;
-	case VALUE_BLOB:
-		ENCODE_LITERAL(w, "{\"type\":\"blob\",\"base64\":");
-		json_write_base64(w, value->bytes, value->size);
-		break;
-	}
-	buffer_append_byte(w->out, '}');
-	w->comma = true;
+	return (struct encode_mark){
+		.size = out->json.out->size,
+		.depth = out->depth,
+		.comma = out->json.comma,
+	};
 }
 
-// The older form has JSON's own kinds.
-static void encode_legacy_value(struct json_writer *w, const struct value *value)
+void encode_return(struct encode_out *out, const struct encode_mark *mark)
 {
-	switch (value->kind) {
-	case VALUE_NULL:
-		json_write_null(w);
-		break;
-	case VALUE_INTEGER:
-		json_write_integer(w, value->integer);
-		break;
-	case VALUE_REAL:
-		json_write_real(w, value->real);
-		break;
-	case VALUE_TEXT:
-		json_write_text_sized(w, value->bytes, value->size);
-		break;
-	case VALUE_BLOB:
-		json_write_object(w);
-		json_write_key(w, "base64");
-		json_write_base64(w, value->bytes, value->size);
-		json_write_end_object(w);
-		break;
-	}
+	buffer_truncate(out->json.out, mark->size);
+	out->json.comma = mark->comma;
+	out->depth = mark->depth;
 }
 
 static struct encoder *encoder_of(struct result_sink *sink)
@@ -103,46 +61,20 @@ static bool account(struct encoder *encoder, size_t grown, struct error *err)
 		return error_set(err, ERR_RESPONSE_TOO_LARGE,
 				 "Response is too large: over %zu bytes (limit result-bytes-max)",
 				 encoder->result_max);
-	return gauge_grow(encoder->gauge, encoder->out->out->size, err);
+	return gauge_grow(encoder->gauge, encoder->out->json.out->size, err);
 }
 
 static bool sink_columns(struct result_sink *sink, const struct column *columns, int count, struct error *err)
 {
 	struct encoder *encoder = encoder_of(sink);
-	struct json_writer *w = encoder->out;
-	size_t before = w->out->size;
-	if (w->comma)
-		buffer_append_byte(w->out, ',');
-	w->comma = false;
-	switch (encoder->form) {
-	case ENCODE_RESULT:
-		ENCODE_LITERAL(w, "{\"cols\":[");
-		break;
-	case ENCODE_CURSOR:
-		buffer_printf(w->out, "{\"type\":\"step_begin\",\"step\":%u,\"cols\":[", encoder->step);
-		break;
-	case ENCODE_LEGACY:
-		ENCODE_LITERAL(w, "{\"results\":{\"columns\":[");
-		break;
-	}
-	for (int i = 0; i < count; i++) {
-		if (encoder->form == ENCODE_LEGACY)
-			json_write_text(w, columns[i].name);
-		else
-			encode_column(w, columns[i].name, columns[i].decltype_text);
-	}
-	if (encoder->form == ENCODE_CURSOR)
-		ENCODE_LITERAL(w, "]}\n");
-	else
-		ENCODE_LITERAL(w, "],\"rows\":[");
-	w->comma = false;
-	return account(encoder, w->out->size - before, err);
+	size_t before = encoder->out->json.out->size;
+	encoder->out->wire->rows_begin(encoder, columns, count);
+	return account(encoder, encoder->out->json.out->size - before, err);
 }
 
 static bool sink_row(struct result_sink *sink, const struct value *values, int count, struct error *err)
 {
 	struct encoder *encoder = encoder_of(sink);
-	struct json_writer *w = encoder->out;
 	if (!encoder->want_rows)
 		return true;
 	size_t raw = 0;
@@ -151,27 +83,8 @@ static bool sink_row(struct result_sink *sink, const struct value *values, int c
 	// Before anything is written: one row may be as large as the limit itself.
 	if (*encoder->counted + raw > encoder->result_max)
 		return account(encoder, raw, err);
-
-	size_t before = w->out->size;
-	size_t base64_extra = 0;
-	if (encoder->form == ENCODE_CURSOR) {
-		ENCODE_LITERAL(w, "{\"type\":\"row\",\"row\":");
-		w->comma = false;
-	}
-	json_write_array(w);
-	for (int i = 0; i < count; i++) {
-		if (encoder->form == ENCODE_LEGACY)
-			encode_legacy_value(w, &values[i]);
-		else
-			encode_value(w, &values[i]);
-		if (values[i].kind == VALUE_BLOB)
-			base64_extra += values[i].size / 3;
-	}
-	json_write_end_array(w);
-	if (encoder->form == ENCODE_CURSOR)
-		ENCODE_LITERAL(w, "}\n");
-	size_t grown = w->out->size - before;
-	return account(encoder, grown - base64_extra, err);
+	size_t counts_for = encoder->out->wire->rows_row(encoder, values, count);
+	return account(encoder, counts_for, err);
 }
 
 static void sink_restart(struct result_sink *sink)
@@ -179,8 +92,8 @@ static void sink_restart(struct result_sink *sink)
 	encode_undo(encoder_of(sink));
 }
 
-void encode_begin(struct encoder *encoder, enum encode_form form, struct json_writer *out,
-		  struct gauge *gauge, size_t result_max, size_t *counted, bool want_rows)
+void encode_begin(struct encoder *encoder, enum encode_form form, struct encode_out *out, struct gauge *gauge,
+		  size_t result_max, size_t *counted, bool want_rows)
 {
 	*encoder = (struct encoder){
 		.sink = {.columns = sink_columns, .row = sink_row, .restart = sink_restart},
@@ -190,101 +103,18 @@ void encode_begin(struct encoder *encoder, enum encode_form form, struct json_wr
 		.want_rows = want_rows,
 		.result_max = result_max,
 		.counted = counted,
-		.mark = out->out->size,
+		.mark = encode_mark(out),
 		.counted_mark = *counted,
-		.comma_mark = out->comma,
 	};
 }
 
 void encode_undo(struct encoder *encoder)
 {
-	buffer_truncate(encoder->out->out, encoder->mark);
-	encoder->out->comma = encoder->comma_mark;
+	encode_return(encoder->out, &encoder->mark);
 	*encoder->counted = encoder->counted_mark;
-}
-
-// Milliseconds with three digits behind the point; the general writer of reals costs more than all the rest.
-static void write_duration(struct json_writer *w, double ms)
-{
-	uint64_t us = ms > 0 && ms < 1e12 ? (uint64_t)(ms * 1000.0 + 0.5) : 0;
-	json_write_unsigned(w, us / 1000);
-	unsigned rest = (unsigned)(us % 1000);
-	char digits[4] = {'.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10),
-			  (char)('0' + rest % 10)};
-	buffer_append(w->out, digits, sizeof(digits));
-}
-
-static void write_counters(struct json_writer *w, const struct statement_result *result)
-{
-	ENCODE_LITERAL(w, ",\"rows_read\":");
-	w->comma = false;
-	json_write_unsigned(w, result->rows_read);
-	ENCODE_LITERAL(w, ",\"rows_written\":");
-	w->comma = false;
-	json_write_unsigned(w, result->rows_written);
-	ENCODE_LITERAL(w, ",\"query_duration_ms\":");
-	w->comma = false;
-	write_duration(w, result->duration_ms);
 }
 
 void encode_end(struct encoder *encoder, const struct statement_result *result)
 {
-	struct json_writer *w = encoder->out;
-	w->comma = false;
-	switch (encoder->form) {
-	case ENCODE_RESULT:
-		ENCODE_LITERAL(w, "],\"affected_row_count\":");
-		json_write_unsigned(w, result->affected_row_count);
-		ENCODE_LITERAL(w, ",\"last_insert_rowid\":");
-		w->comma = false;
-		if (result->has_last_insert_rowid)
-			json_write_integer_text(w, result->last_insert_rowid);
-		else
-			json_write_null(w);
-		ENCODE_LITERAL(w, ",\"replication_index\":");
-		w->comma = false;
-		json_write_integer_text(w, (int64_t)result->frame_no);
-		write_counters(w, result);
-		ENCODE_LITERAL(w, "}");
-		break;
-	case ENCODE_CURSOR:
-		ENCODE_LITERAL(w, "{\"type\":\"step_end\",\"affected_row_count\":");
-		json_write_unsigned(w, result->affected_row_count);
-		ENCODE_LITERAL(w, ",\"last_insert_rowid\":");
-		w->comma = false;
-		if (result->has_last_insert_rowid)
-			json_write_integer(w, result->last_insert_rowid);
-		else
-			json_write_null(w);
-		ENCODE_LITERAL(w, "}\n");
-		w->comma = false;
-		return;
-	case ENCODE_LEGACY:
-		ENCODE_LITERAL(w, "]");
-		write_counters(w, result);
-		ENCODE_LITERAL(w, "}}");
-		break;
-	}
-	w->comma = true;
-}
-
-void encode_describe(struct json_writer *w, const struct describe_result *result)
-{
-	json_write_object(w);
-	json_write_key(w, "params");
-	json_write_array(w);
-	for (size_t i = 0; i < result->param_count; i++) {
-		json_write_object(w);
-		json_write_member_text(w, "name", result->param_names[i]);
-		json_write_end_object(w);
-	}
-	json_write_end_array(w);
-	json_write_key(w, "cols");
-	json_write_array(w);
-	for (size_t i = 0; i < result->column_count; i++)
-		encode_column(w, result->column_names[i], result->column_decltypes[i]);
-	json_write_end_array(w);
-	json_write_member_bool(w, "is_explain", result->is_explain);
-	json_write_member_bool(w, "is_readonly", result->is_readonly);
-	json_write_end_object(w);
+	encoder->out->wire->rows_end(encoder, result);
 }

@@ -1,8 +1,9 @@
-/// encode: results → JSON, straight into the reply while SQLite steps (spec/hrana.md §2).
+/// encode: results → bytes of a wire, straight into the reply while SQLite steps (spec/hrana.md §2).
 ///
-/// What a statement wrote is taken back by encode_undo when it fails or must run again. Two limits hold: of
-/// one request's result (JSON characters, blobs counted raw) and, through `struct gauge`, of all replies that
-/// are being written at a moment.
+/// A wire is a form of the protocol: JSON (encode_json.c) or protobuf (encode_proto.c). This module has what both share:
+/// where a statement's result began, so that encode_undo takes back what it wrote when it fails or must run again, and
+/// two limits: of one request's result (JSON characters, blobs counted raw) and, through `struct gauge`, of all replies
+/// that are being written at a moment.
 #ifndef ATOLL_HRANA_ENCODE_H
 #define ATOLL_HRANA_ENCODE_H
 
@@ -14,6 +15,7 @@
 #include "base/error.h"
 #include "base/json_write.h"
 #include "engine/values.h"
+#include "hrana/decode.h"
 
 /// Bytes of one reply, and of all. `all` is shared by every request of a server.
 struct gauge {
@@ -27,40 +29,118 @@ struct gauge {
 MUST_USE bool gauge_grow(struct gauge *gauge, size_t size, struct error *err);
 void gauge_release(struct gauge *gauge);
 
+struct encoder;
+struct wire;
+
+enum { ENCODE_DEPTH_MAX = 16 };
+
+/// How entries of a cursor stand one after the other.
+enum entry_form {
+	ENTRY_STREAMED, // HTTP: lines, or messages with their length before them
+	ENTRY_LISTED,   // WebSocket: in a list
+};
+
+/// What is written to.
+struct encode_out {
+	const struct wire *wire;
+	struct json_writer json; // its buffer is that of both wires
+	enum entry_form entries;
+	size_t open[ENCODE_DEPTH_MAX]; // protobuf: where messages begin whose length is not known yet
+	int depth;
+};
+
+struct encode_out encode_to(const struct wire *wire, struct buffer *buffer);
+
+/// A place to which the output can be taken back.
+struct encode_mark {
+	size_t size;
+	int depth;
+	bool comma;
+};
+struct encode_mark encode_mark(const struct encode_out *out);
+void encode_return(struct encode_out *out, const struct encode_mark *mark);
+
+/// What failed of a batch, by step.
+struct step_failure {
+	const char *code; // NULL: the step did not fail
+	const char *message;
+};
+
+/// A form of the protocol. Each `…_begin` has its `…_end`, and what stands between them is written by other functions.
+struct wire {
+	bool is_binary;
+	const char *reply_type; // content types over HTTP
+	const char *cursor_type;
+
+	// -- HTTP: a pipeline's answers, in order
+	void (*pipeline_begin)(struct encode_out *out);
+	void (*pipeline_end)(struct encode_out *out, const char *baton); // "": the stream is closed
+	void (*answer_begin)(struct encode_out *out, enum request_kind kind);
+	void (*answer_end)(struct encode_out *out);
+	void (*answer_error)(struct encode_out *out, const struct error *err);
+	/// A cursor's first entry.
+	void (*cursor_head)(struct encode_out *out, const char *baton);
+
+	// -- WebSocket: each is a message
+	void (*hello_ok)(struct encode_out *out);
+	void (*hello_error)(struct encode_out *out, const struct error *err);
+	void (*response_begin)(struct encode_out *out, int32_t request_id, enum request_kind kind);
+	void (*response_end)(struct encode_out *out);
+	void (*response_error)(struct encode_out *out, int32_t request_id, const struct error *err);
+
+	// -- what an answer or a response holds
+	void (*autocommit)(struct encode_out *out, bool autocommit);
+	void (*describe)(struct encode_out *out, const struct describe_result *result);
+	void (*result_begin)(struct encode_out *out); // the member `result`: a StmtResult or a BatchResult
+	void (*result_end)(struct encode_out *out);
+	void (*batch_begin)(struct encode_out *out);
+	void (*batch_step_begin)(struct encode_out *out, uint32_t step);
+	void (*batch_step_end)(struct encode_out *out);
+	void (*batch_step_none)(struct encode_out *out); // instead of the two
+	void (*batch_end)(struct encode_out *out, const struct step_failure *failures, size_t count,
+			  uint64_t frame_no);
+	void (*entries_begin)(struct encode_out *out); // of a cursor that is fetched
+	void (*entries_end)(struct encode_out *out, bool done);
+
+	// -- a statement's result, or entries of a cursor, by encoder->form. rows_row returns what the row counts for.
+	void (*rows_begin)(struct encoder *encoder, const struct column *columns, int count);
+	size_t (*rows_row)(struct encoder *encoder, const struct value *values, int count);
+	void (*rows_end)(struct encoder *encoder, const struct statement_result *result);
+	void (*step_error)(struct encode_out *out, uint32_t step, const struct error *err);
+	void (*batch_error)(struct encode_out *out, const struct error *err); // the entry `error`
+};
+
+extern const struct wire wire_json;
+
 /// How a statement's result is written.
 enum encode_form {
 	ENCODE_RESULT, // StmtResult
-	ENCODE_CURSOR, // lines of cursor entries
-	ENCODE_LEGACY, // POST /
+	ENCODE_CURSOR, // entries of a cursor
+	ENCODE_LEGACY, // POST /, in JSON alone
 };
 
 /// Writes one result; its address is given to the engine as `&encoder.sink`.
 struct encoder {
 	struct result_sink sink;
 	enum encode_form form;
-	struct json_writer *out;
+	struct encode_out *out;
 	struct gauge *gauge;
 	bool want_rows;
 	uint32_t step; // ENCODE_CURSOR
 	size_t result_max;
 	size_t *counted; // of the request's result so far, over all its statements
 	// where this statement began
-	size_t mark;
+	struct encode_mark mark;
 	size_t counted_mark;
-	bool comma_mark;
 };
 
-/// Begins at the writer's place. `counted` is shared by the statements of one request.
-void encode_begin(struct encoder *encoder, enum encode_form form, struct json_writer *out,
-		  struct gauge *gauge, size_t result_max, size_t *counted, bool want_rows);
+/// Begins at the output's present place. `counted` is shared by the statements of one request.
+void encode_begin(struct encoder *encoder, enum encode_form form, struct encode_out *out, struct gauge *gauge,
+		  size_t result_max, size_t *counted, bool want_rows);
 /// After the statement succeeded: what stands behind the rows.
 void encode_end(struct encoder *encoder, const struct statement_result *result);
 /// After it failed: nothing of it was written.
 void encode_undo(struct encoder *encoder);
-
-void encode_column(struct json_writer *w, const char *name, const char *decltype_text);
-void encode_value(struct json_writer *w, const struct value *value);
-void encode_describe(struct json_writer *w, const struct describe_result *result);
 
 /// Copies literal JSON without a thought for commas: only where the place of each comma is known.
 #define ENCODE_LITERAL(w, literal) buffer_append((w)->out, "" literal "", sizeof(literal) - 1)

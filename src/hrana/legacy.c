@@ -128,7 +128,7 @@ static bool check(struct call *call, struct statement *statement, struct error *
 {
 	if (strncasecmp(statement->sql, "RELEASE", 7) == 0)
 		return no_transaction(err);
-	if (fleet_session_check(stream_session(call->stream), statement->sql, statement->sql_size, err))
+	if (fleet_session_check(program_session(&call->program), statement->sql, statement->sql_size, err))
 		return true;
 	if (err->code == ERR_SQL_NO_STATEMENT) {
 		statement->sql = NULL;
@@ -146,9 +146,9 @@ static bool run_one(struct call *call, const struct statement *statement, struct
 	size_t counted = 0;
 	struct encoder encoder;
 	struct statement_result result = {0};
-	encode_begin(&encoder, ENCODE_LEGACY, &call->out, &call->gauge, call->hrana->limits.result_bytes_max,
-		     &counted, true);
-	bool ok = statement->sql ? fleet_session_execute(stream_session(call->stream), statement,
+	encode_begin(&encoder, ENCODE_LEGACY, &call->program.out, &call->program.gauge,
+		     call->hrana->limits.result_bytes_max, &counted, true);
+	bool ok = statement->sql ? fleet_session_execute(program_session(&call->program), statement,
 							 &encoder.sink, &result, err)
 				 : encoder.sink.columns(&encoder.sink, NULL, 0, err);
 	if (ok)
@@ -161,11 +161,11 @@ static bool run_one(struct call *call, const struct statement *statement, struct
 static bool run_in_order(struct call *call, const struct statement *statements, size_t count,
 			 struct error *err)
 {
-	struct json_writer *w = &call->out;
+	struct json_writer *w = &call->program.out.json;
 	bool failed = false;
 	json_write_array(w);
 	for (size_t i = 0; i < count; i++) {
-		if (!call_has_client(call, err))
+		if (!call->program.has_client(&call->program, err))
 			return false;
 		if (failed) {
 			json_write_null(w);
@@ -179,7 +179,7 @@ static bool run_in_order(struct call *call, const struct statement *statements, 
 		}
 	}
 	json_write_end_array(w);
-	return failed || fleet_session_is_autocommit(stream_session(call->stream)) || no_transaction(err);
+	return failed || fleet_session_is_autocommit(program_session(&call->program)) || no_transaction(err);
 }
 
 bool legacy_run(struct call *call, struct error *err)

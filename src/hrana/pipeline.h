@@ -11,7 +11,4 @@ void pipeline_handle_v3(void *context, struct net_request *request);
 /// The general way, on a worker: for calls that quick.c did not take, or lost.
 void pipeline_work(struct call *call);
 
-/// The reply's last members and its end. baton "": the stream is closed.
-void pipeline_write_end(struct json_writer *w, const char *baton);
-
 #endif

@@ -56,29 +56,25 @@ static void settled(struct quick_wait *wait, bool lost)
 }
 
 static void write_rest(struct call *call, bool ok, const struct statement_result *result,
-		       struct encoder *encoder, const struct error *err)
+		       struct encoder *encoder, const struct encode_mark *first, const struct error *err)
 {
-	struct json_writer *w = &call->out;
+	struct encode_out *out = &call->program.out;
+	char baton[BATON_TEXT_BYTES] = "";
 	if (ok) {
 		encode_end(encoder, result);
-		ENCODE_LITERAL(w, "}}");
+		out->wire->result_end(out);
+		out->wire->answer_end(out);
 	} else {
-		buffer_truncate(w->out, 0);
-		ENCODE_LITERAL(w, "{\"results\":[{\"type\":\"error\",\"error\":");
-		w->comma = false;
-		errors_write(w, err);
-		ENCODE_LITERAL(w, "}");
+		encode_return(out, first);
+		out->wire->answer_error(out, err);
 	}
 	if (call->pipeline.request_count == 2) {
-		ENCODE_LITERAL(w, ",{\"type\":\"ok\",\"response\":{\"type\":\"close\"}}],\"baton\":null,"
-				  "\"base_url\":null}");
-		return;
+		out->wire->answer_begin(out, REQUEST_CLOSE);
+		out->wire->answer_end(out);
+	} else {
+		streams_plain_baton(call->hrana->streams, &call->grant, ok ? result->frame_no : 0, baton);
 	}
-	char baton[BATON_TEXT_BYTES];
-	streams_plain_baton(call->hrana->streams, &call->grant, ok ? result->frame_no : 0, baton);
-	ENCODE_LITERAL(w, "],\"baton\":\"");
-	buffer_append_text(w->out, baton);
-	ENCODE_LITERAL(w, "\",\"base_url\":null}");
+	out->wire->pipeline_end(out, baton);
 }
 
 bool quick_take(struct call *call)
@@ -90,13 +86,16 @@ bool quick_take(struct call *call)
 	// One that is closed is opened by a worker, who may wait.
 	if (!fleet_acquire_open(call->hrana->fleet, call->grant.database, call->grant.instance, &instance))
 		return false;
-	struct json_writer *w = &call->out;
+	struct encode_out *out = &call->program.out;
 	const struct step *step = &call->pipeline.requests[0].step;
-	ENCODE_LITERAL(w, "{\"results\":[{\"type\":\"ok\",\"response\":{\"type\":\"execute\",\"result\":");
+	out->wire->pipeline_begin(out);
+	struct encode_mark first = encode_mark(out);
+	out->wire->answer_begin(out, REQUEST_EXECUTE);
+	out->wire->result_begin(out);
 	size_t counted = 0;
 	struct encoder encoder;
-	encode_begin(&encoder, ENCODE_RESULT, w, &call->gauge, call->hrana->limits.result_bytes_max, &counted,
-		     step->want_rows);
+	encode_begin(&encoder, ENCODE_RESULT, out, &call->program.gauge, call->hrana->limits.result_bytes_max,
+		     &counted, step->want_rows);
 	call->wait.settled = settled;
 	atomic_init(&call->parties, 2);
 	struct statement_result result;
@@ -105,14 +104,14 @@ bool quick_take(struct call *call)
 				    &call->wait, &result, &ok, &err)) {
 	case QUICK_DONE:
 		if (ok || errors_is_statement(&err))
-			write_rest(call, ok, &result, &encoder, &err);
+			write_rest(call, ok, &result, &encoder, &first, &err);
 		else
 			call_fail(call, &err);
 		call_finish(call);
 		return true;
 	case QUICK_HELD:
 		if (ok || errors_is_statement(&err))
-			write_rest(call, ok, &result, &encoder, &err);
+			write_rest(call, ok, &result, &encoder, &first, &err);
 		else
 			call_fail(call, &err);
 		// Here, since the flusher has better things to do than to free a tree. A lost call parses

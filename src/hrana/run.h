@@ -1,19 +1,27 @@
-/// run: statements and batches on a call's stream, their results into its reply.
+/// run: what the requests of a client do, on a program's stream, their results into its output.
 ///
-/// Fails: what belongs to a statement (errors_is_statement) fails that request of the pipeline alone;
-///        anything else, ERR_FORBIDDEN and ERR_PROTOCOL among them, fails the whole and ends the stream.
+/// Fails: what belongs to a statement (errors_is_statement) fails that request alone; anything else, ERR_FORBIDDEN and
+///        ERR_PROTOCOL among them, fails the whole and ends the stream.
+/// Blocks: call from a worker.
 #ifndef ATOLL_HRANA_RUN_H
 #define ATOLL_HRANA_RUN_H
 
-#include "hrana/call.h"
+#include "hrana/program.h"
+
+/// execute, batch, sequence, describe, get_autocommit: writes what the answer holds beyond its type.
+MUST_USE bool run_request(struct program *program, struct request *request, struct error *err);
 
 /// Puts the stored text into a step that names one.
-MUST_USE bool run_find_text(struct call *call, struct step *step, struct error *err);
+MUST_USE bool run_find_text(struct program *program, struct step *step, struct error *err);
 
 /// Writes a StmtResult.
-MUST_USE bool run_statement(struct call *call, struct step *step, struct error *err);
+MUST_USE bool run_statement(struct program *program, struct step *step, struct error *err);
 
-/// Writes a BatchResult, or (ENCODE_CURSOR) the lines of a cursor. No step runs if one is not well-formed.
-MUST_USE bool run_batch(struct call *call, struct batch *batch, enum encode_form form, struct error *err);
+/// Writes a BatchResult. No step runs if one is not well-formed.
+MUST_USE bool run_batch(struct program *program, struct batch *batch, struct error *err);
+
+/// Before a batch's first step runs: each text, the right to run it, and that its arguments are of one kind. One bad step
+/// fails all. Then waits for the replication_index.
+MUST_USE bool run_check_steps(struct program *program, struct batch *batch, struct error *err);
 
 #endif

@@ -33,11 +33,11 @@ static bool run_execute(struct call *call, struct error *err)
 	    !decode_statement(&decoder, json_read_get(call->body, "stmt"), step, err) ||
 	    !open_stream(call, decoder.broken, err))
 		return false;
-	json_write_object(&call->out);
-	json_write_key(&call->out, "result");
-	if (!run_statement(call, step, err))
+	json_write_object(&call->program.out.json);
+	json_write_key(&call->program.out.json, "result");
+	if (!run_statement(&call->program, step, err))
 		return false;
-	json_write_end_object(&call->out);
+	json_write_end_object(&call->program.out.json);
 	return leave_stream(call, err);
 }
 
@@ -49,11 +49,11 @@ static bool run_batch_of_v1(struct call *call, struct error *err)
 	    !decode_batch(&decoder, json_read_get(call->body, "batch"), batch, err) ||
 	    !open_stream(call, decoder.broken, err))
 		return false;
-	json_write_object(&call->out);
-	json_write_key(&call->out, "result");
-	if (!run_batch(call, batch, ENCODE_RESULT, err))
+	json_write_object(&call->program.out.json);
+	json_write_key(&call->program.out.json, "result");
+	if (!run_batch(&call->program, batch, err))
 		return false;
-	json_write_end_object(&call->out);
+	json_write_end_object(&call->program.out.json);
 	return leave_stream(call, err);
 }
 

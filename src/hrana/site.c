@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "hrana/call.h"
-#include "hrana/cursor.h"
+#include "hrana/cursor_reply.h"
 #include "hrana/errors.h"
 #include "hrana/pipeline.h"
 #include "hrana/simple.h"
@@ -81,7 +81,7 @@ static const struct net_route routes[] = {
 	{"POST", "/v1/batch", simple_handle_batch, NET_INLINE, BODY_SQL, NULL},
 	{"POST", "/v2/pipeline", pipeline_handle_v2, NET_INLINE, BODY_SQL, NULL},
 	{"POST", "/v3/pipeline", pipeline_handle_v3, NET_INLINE, BODY_SQL, NULL},
-	{"POST", "/v3/cursor", cursor_handle, NET_INLINE, BODY_SQL, NULL},
+	{"POST", "/v3/cursor", cursor_reply_handle, NET_INLINE, BODY_SQL, NULL},
 	{"POST", "/dev/{namespace}/{version}/pipeline", handle_foreign_version, NET_INLINE, BODY_NONE, NULL},
 };
 
@@ -210,6 +210,7 @@ bool hrana_open(const struct hrana_options *options, struct hrana **out, struct 
 	ASSERT(hrana != NULL);
 	hrana->fleet = options->fleet;
 	hrana->access = options->access;
+	hrana->workers = options->workers;
 	hrana->limits = limits_of(&options->limits);
 	memcpy(hrana->baton_key, options->baton_key, sizeof(hrana->baton_key));
 	OWNED(buffer) struct buffer domain = {0};

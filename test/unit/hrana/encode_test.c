@@ -10,7 +10,7 @@
 
 struct fixture {
 	struct buffer text;
-	struct json_writer w;
+	struct encode_out out;
 	atomic_size_t all;
 	struct gauge gauge;
 	size_t counted;
@@ -21,10 +21,10 @@ struct fixture {
 static void begin(struct fixture *f, enum encode_form form, size_t result_max, bool want_rows)
 {
 	buffer_truncate(&f->text, 0);
-	f->w = json_write_to(&f->text);
+	f->out = encode_to(&wire_json, &f->text);
 	f->gauge = (struct gauge){.all = &f->all, .all_max = 1 << 30, .reply_max = 1 << 28};
 	f->counted = 0;
-	encode_begin(&f->encoder, form, &f->w, &f->gauge, result_max, &f->counted, want_rows);
+	encode_begin(&f->encoder, form, &f->out, &f->gauge, result_max, &f->counted, want_rows);
 }
 
 static const struct column two_columns[] = {{"id", "INTEGER"}, {"na\"me", NULL}};
@@ -106,12 +106,19 @@ static void writes_every_kind_of_value(void **state)
 		 "{\"type\":\"blob\",\"base64\":\"AQI\"}"},
 		{{.kind = VALUE_BLOB, .size = 0, .bytes = ""}, "{\"type\":\"blob\",\"base64\":\"\"}"},
 	};
+	struct fixture f = {0};
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		OWNED(buffer) struct buffer text = {0};
-		struct json_writer w = json_write_to(&text);
-		encode_value(&w, &rows[i].value);
-		assert_string_equal(buffer_text(&text), rows[i].json);
+		begin(&f, ENCODE_RESULT, 1000, true);
+		assert_true(f.encoder.sink.columns(&f.encoder.sink, NULL, 0, &f.err));
+		size_t before = f.text.size;
+		assert_true(row(&f, &rows[i].value, 1));
+		buffer_append_byte(&text, '[');
+		buffer_append_text(&text, rows[i].json);
+		buffer_append_byte(&text, ']');
+		assert_string_equal(buffer_text(&f.text) + before, buffer_text(&text));
 	}
+	buffer_cleanup(&f.text);
 }
 
 static void keeps_columns_without_rows_when_rows_are_not_wanted(void **state)
@@ -129,14 +136,14 @@ static void takes_back_what_a_failed_statement_wrote(void **state)
 {
 	struct fixture f = {0};
 	begin(&f, ENCODE_RESULT, 100000, true);
-	json_write_array(&f.w);
-	json_write_null(&f.w);
-	encode_begin(&f.encoder, ENCODE_RESULT, &f.w, &f.gauge, 100000, &f.counted, true);
+	json_write_array(&f.out.json);
+	json_write_null(&f.out.json);
+	encode_begin(&f.encoder, ENCODE_RESULT, &f.out, &f.gauge, 100000, &f.counted, true);
 	assert_true(columns(&f) && row(&f, sample, 2));
 	assert_true(f.counted > 0);
 	encode_undo(&f.encoder);
 	assert_int_equal(f.counted, 0);
-	json_write_null(&f.w);
+	json_write_null(&f.out.json);
 	assert_string_equal(buffer_text(&f.text), "[null,null");
 	buffer_cleanup(&f.text);
 }
@@ -243,11 +250,12 @@ static void writes_a_description(void **state)
 		.is_readonly = true,
 	};
 	OWNED(buffer) struct buffer text = {0};
-	struct json_writer w = json_write_to(&text);
-	encode_describe(&w, &result);
-	assert_string_equal(buffer_text(&text), "{\"params\":[{\"name\":\":a\"},{\"name\":null}],\"cols\":[{"
-						"\"name\":\"x\",\"decltype\":null}],"
-						"\"is_explain\":false,\"is_readonly\":true}");
+	struct encode_out out = encode_to(&wire_json, &text);
+	wire_json.describe(&out, &result);
+	assert_string_equal(buffer_text(&text),
+			    "\"result\":{\"params\":[{\"name\":\":a\"},{\"name\":null}],\"cols\":[{"
+			    "\"name\":\"x\",\"decltype\":null}],"
+			    "\"is_explain\":false,\"is_readonly\":true}");
 }
 
 int main(void)

@@ -1,0 +1,30 @@
+/// internal: what the files of this module share about the server's one protocol. Not for other modules.
+#ifndef ATOLL_HRANA_INTERNAL_H
+#define ATOLL_HRANA_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "hrana/hrana.h"
+
+struct access;
+struct admission;
+struct fleet;
+struct net_route;
+struct streams;
+struct workers;
+
+struct hrana {
+	struct fleet *fleet;
+	struct access *access;
+	struct workers *workers;
+	char *domain; // in lower case, with a leading dot
+	uint8_t baton_key[32];
+	struct hrana_limits limits;
+	struct streams *streams;
+	struct admission *admission;
+	atomic_size_t replies_bytes; // of all replies that are being written
+	struct net_route *routes;
+};
+
+#endif
