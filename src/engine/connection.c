@@ -27,6 +27,9 @@ static int on_progress(void *context)
 		connection->stop = STOP_BUDGET;
 	else if (connection->deadline_ns && clock_monotonic_ns() > connection->deadline_ns)
 		connection->stop = STOP_DEADLINE;
+	else if (connection->run.sink && connection->run.sink->tick &&
+		 !connection->run.sink->tick(connection->run.sink, connection->run.err))
+		connection->stop = STOP_SINK;
 	return connection->stop != STOP_NONE;
 }
 
@@ -190,6 +193,8 @@ static bool stopped(struct connection *connection, int rc, struct error *err)
 			(long long)limits->statement_ms_max);
 	case STOP_BUDGET:
 		return error_set(err, ERR_TIMEOUT, "statement exceeds the budget of a quick one");
+	case STOP_SINK:
+		return false;
 	case STOP_CANCELLED:
 	case STOP_NONE:
 		break;
@@ -201,14 +206,15 @@ static bool stopped(struct connection *connection, int rc, struct error *err)
 }
 
 // Compiling and running are bounded alike: SQLite calls the progress handler in both.
-static void begin_work(struct connection *connection)
+// spent_ns: of the time that a statement may take, in earlier pieces.
+static void begin_work(struct connection *connection, int64_t spent_ns)
 {
 	connection->stop = STOP_NONE;
 	connection->budget_used = 0;
 	connection->deadline_ns =
-		connection->own
-			? 0
-			: clock_monotonic_ns() + connection->database->limits.statement_ms_max * 1000000;
+		connection->own ? 0
+				: clock_monotonic_ns() +
+					  connection->database->limits.statement_ms_max * 1000000 - spent_ns;
 }
 
 static bool compile(struct connection *connection, struct cached_statement *cached, struct error *err)
@@ -225,7 +231,7 @@ static bool compile(struct connection *connection, struct cached_statement *cach
 	connection->seen.uses_connection_state = false;
 	connection->seen.vacuum = cached->policy.is_vacuum;
 	connection->seen.writing = cached->policy.kind != STATEMENT_READ;
-	begin_work(connection);
+	begin_work(connection, 0);
 	int rc =
 		sqlite3_prepare_v3(connection->db, text, -1, SQLITE_PREPARE_PERSISTENT, &cached->stmt, &tail);
 	if (rc == SQLITE_INTERRUPT)
@@ -241,6 +247,7 @@ static bool compile(struct connection *connection, struct cached_statement *cach
 bool connection_prepare(struct connection *connection, const char *sql, size_t sql_size,
 			struct cached_statement **out, struct error *err)
 {
+	ASSERT(!connection->run.cached); // else its entry might make room for this text
 	uint64_t hash = XXH3_64bits(sql, sql_size);
 	struct cached_statement *ways = connection->cache[hash % STATEMENT_SETS];
 	struct cached_statement *oldest = &ways[0];
@@ -406,17 +413,20 @@ static bool send_columns(struct result_sink *sink, sqlite3_stmt *stmt, int count
 	return ok;
 }
 
-static bool step_rows(struct connection *connection, struct cached_statement *cached,
-		      struct result_sink *sink, uint64_t *out_rows, struct error *err)
+// One piece: until the end, or until the sink has enough. out_paused NULL: until the end.
+static bool step_rows(struct connection *connection, bool *out_paused, struct error *err)
 {
-	sqlite3_stmt *stmt = cached->stmt;
+	struct run *run = &connection->run;
+	struct result_sink *sink = run->sink;
+	sqlite3_stmt *stmt = run->cached->stmt;
 	int rc = sqlite3_step(stmt);
 	// Columns are known only now: a first step may compile the statement anew after a schema change.
 	int count = sqlite3_column_count(stmt);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		return stopped(connection, rc, err);
-	if (sink && !send_columns(sink, stmt, count, err))
+	if (sink && !run->columns_told && !send_columns(sink, stmt, count, err))
 		return false;
+	run->columns_told = true;
 	struct value few[COLUMNS_ON_STACK];
 	struct value *values = few;
 	if (count > COLUMNS_ON_STACK) {
@@ -424,21 +434,25 @@ static bool step_rows(struct connection *connection, struct cached_statement *ca
 		ASSERT(values != NULL);
 	}
 	bool ok = true;
-	while (ok && rc == SQLITE_ROW) {
-		++*out_rows;
+	bool paused = false;
+	while (ok && !paused && rc == SQLITE_ROW) {
+		run->rows++;
 		if (sink) {
 			for (int i = 0; i < count; i++)
 				values[i] = column_value(stmt, i);
 			ok = sink->row(sink, values, count, err);
+			paused = ok && out_paused && sink->pause && !sink->provisional;
 		}
-		if (ok)
+		if (ok && !paused)
 			rc = sqlite3_step(stmt);
 	}
 	if (values != few)
 		free(values);
+	if (out_paused)
+		*out_paused = paused;
 	if (!ok)
 		return false;
-	return rc == SQLITE_DONE ? true : stopped(connection, rc, err);
+	return paused || rc == SQLITE_DONE ? true : stopped(connection, rc, err);
 }
 
 // SQLite counts the steps of full scans, of which the first row needs none; what an index finds is counted when it is
@@ -450,18 +464,12 @@ static uint64_t rows_read(sqlite3_stmt *stmt, uint64_t returned)
 	return scanned > returned ? scanned : returned;
 }
 
-bool connection_run(struct connection *connection, struct cached_statement *cached, struct result_sink *sink,
-		    struct statement_result *out, struct error *err)
+// Counts the statement and gives its entry back to the cache.
+static void end_run(struct connection *connection, struct statement_result *out)
 {
 	sqlite3 *db = connection->db;
-	int64_t began = clock_monotonic_ns();
-	if (connection->size_bytes_max > 0 && cached->policy.kind == STATEMENT_WRITE)
-		sqlite_core_keep_statement_journal(cached->stmt);
-	sqlite3_int64 changes_before = cached->writes ? sqlite3_total_changes64(db) : 0;
-	begin_work(connection);
-	connection->seen.writing = cached->policy.kind != STATEMENT_READ; // it may be compiled anew
-	uint64_t rows = 0;
-	bool ok = step_rows(connection, cached, sink, &rows, err);
+	struct run *run = &connection->run;
+	struct cached_statement *cached = TAKE(run->cached);
 	connection->last_rc = sqlite3_reset(cached->stmt);
 	sqlite3_clear_bindings(cached->stmt);
 	bool counts = cached->policy.kind == STATEMENT_WRITE;
@@ -469,9 +477,10 @@ bool connection_run(struct connection *connection, struct cached_statement *cach
 		.affected_row_count = counts ? (uint64_t)sqlite3_changes64(db) : 0,
 		.has_last_insert_rowid = cached->policy.is_insert,
 		.last_insert_rowid = cached->policy.is_insert ? sqlite3_last_insert_rowid(db) : 0,
-		.rows_read = rows_read(cached->stmt, rows),
-		.rows_written = cached->writes ? (uint64_t)(sqlite3_total_changes64(db) - changes_before) : 0,
-		.duration_ms = (double)(clock_monotonic_ns() - began) / 1e6,
+		.rows_read = rows_read(cached->stmt, run->rows),
+		.rows_written =
+			cached->writes ? (uint64_t)(sqlite3_total_changes64(db) - run->changes_before) : 0,
+		.duration_ms = (double)run->spent_ns / 1e6,
 	};
 	// What a quick attempt did not end is run again, and counted then.
 	if (!connection->own && !(connection->budget && connection->stop != STOP_NONE))
@@ -479,7 +488,98 @@ bool connection_run(struct connection *connection, struct cached_statement *cach
 	cached->slow = cached->slow || connection->stop == STOP_BUDGET;
 	if (cached->sql_size > STATEMENT_CACHED_BYTES_MAX || cached->policy.kind == STATEMENT_PRAGMA)
 		forget_statement(connection, cached);
+}
+
+static bool run_piece(struct connection *connection, struct result_sink *sink, struct statement_result *out,
+		      bool *out_paused, struct error *err)
+{
+	struct run *run = &connection->run;
+	int64_t began = clock_monotonic_ns();
+	run->sink = sink;
+	run->err = err;
+	if (sink)
+		sink->pause = false;
+	bool ok = step_rows(connection, out_paused, err);
+	run->sink = NULL;
+	run->err = NULL;
+	run->spent_ns += clock_monotonic_ns() - began;
+	if (!ok || !out_paused || !*out_paused)
+		end_run(connection, out);
 	return ok;
+}
+
+// Whether rows would tell of something that may not come to be: of an autocommit write, or of a commit.
+static bool is_provisional(const struct connection *connection, const struct cached_statement *cached)
+{
+	if (!cached->writes)
+		return cached->policy.kind != STATEMENT_READ;
+	return connection->budget || sqlite3_get_autocommit(connection->db);
+}
+
+bool connection_begin(struct connection *connection, struct cached_statement *cached,
+		      struct result_sink *sink, struct statement_result *out, bool *out_paused,
+		      struct error *err)
+{
+	if (connection->size_bytes_max > 0 && cached->policy.kind == STATEMENT_WRITE)
+		sqlite_core_keep_statement_journal(cached->stmt);
+	begin_work(connection, 0);
+	connection->seen.writing = cached->policy.kind != STATEMENT_READ; // it may be compiled anew
+	connection->run = (struct run){
+		.cached = cached,
+		.changes_before = cached->writes ? sqlite3_total_changes64(connection->db) : 0,
+	};
+	if (sink)
+		sink->provisional = is_provisional(connection, cached);
+	return run_piece(connection, sink, out, out_paused, err);
+}
+
+bool connection_run(struct connection *connection, struct cached_statement *cached, struct result_sink *sink,
+		    struct statement_result *out, struct error *err)
+{
+	return connection_begin(connection, cached, sink, out, NULL, err);
+}
+
+// While it was paused.
+static bool is_still_wanted(struct connection *connection, struct error *err)
+{
+	if (connection->run.lost || atomic_load(&connection->stolen)) {
+		connection->stop = STOP_STOLEN;
+		return stopped(connection, SQLITE_INTERRUPT, err);
+	}
+	if (!atomic_load(&connection->cancel))
+		return true;
+	connection->stop = STOP_CANCELLED;
+	error_set(err, ERR_SQLITE, "SQLite error: %s", sqlite3_errstr(SQLITE_INTERRUPT));
+	err->sqlite_code = SQLITE_INTERRUPT;
+	return false;
+}
+
+bool connection_resume(struct connection *connection, struct result_sink *sink, struct statement_result *out,
+		       bool *out_paused, struct error *err)
+{
+	ASSERT(connection->run.cached);
+	*out_paused = false;
+	begin_work(connection, connection->run.spent_ns);
+	connection->seen.writing = connection->run.cached->policy.kind != STATEMENT_READ;
+	if (is_still_wanted(connection, err))
+		return run_piece(connection, sink, out, out_paused, err);
+	connection_abandon(connection);
+	return false;
+}
+
+void connection_abandon(struct connection *connection)
+{
+	struct statement_result ignored;
+	if (connection->run.cached)
+		end_run(connection, &ignored);
+}
+
+void connection_lose(struct connection *connection)
+{
+	if (!connection->run.cached)
+		return;
+	connection->run.lost = true;
+	sqlite3_reset(connection->run.cached->stmt);
 }
 
 bool connection_command(struct connection *connection, const char *sql, struct error *err)

@@ -50,7 +50,20 @@ struct attached {
 	uint64_t seen; // its frame_no that statements of this connection may have seen
 };
 
-enum stop_reason { STOP_NONE, STOP_CANCELLED, STOP_STOLEN, STOP_DEADLINE, STOP_BUDGET };
+enum stop_reason { STOP_NONE, STOP_CANCELLED, STOP_STOLEN, STOP_DEADLINE, STOP_BUDGET, STOP_SINK };
+
+/// A statement on its way. Between its pieces it stays stepped, and its cache entry is nobody else's.
+struct run {
+	struct cached_statement *cached; // NULL: none is under way
+	uint64_t rows;
+	int64_t changes_before;
+	int64_t spent_ns; // in the pieces before the present one
+	bool columns_told;
+	bool lost; // paused; its transaction was ended by force
+	// of the present piece
+	struct result_sink *sink;
+	struct error *err; // filled by the sink's tick
+};
 
 struct connection {
 	sqlite3 *db;
@@ -65,6 +78,7 @@ struct connection {
 	bool budget;          // set by the quick path around a run: stop soon
 	int budget_used;
 	enum stop_reason stop;
+	struct run run;
 	bool holds_lane;
 	bool in_commit;          // between SQLite's commit hook and publication
 	int last_rc;             // what the last statement ended with, its commit included
@@ -96,6 +110,17 @@ MUST_USE bool connection_bind(struct cached_statement *cached, const struct stat
 /// not kept: `cached` must not be used afterwards.
 MUST_USE bool connection_run(struct connection *connection, struct cached_statement *cached,
 			     struct result_sink *sink, struct statement_result *out, struct error *err);
+
+/// The same in pieces: with *out_paused the sink had enough, and connection_resume goes on, or connection_abandon ends it.
+/// Until then nothing else runs on the connection. Counters and time are of all pieces, without the pauses.
+MUST_USE bool connection_begin(struct connection *connection, struct cached_statement *cached,
+			       struct result_sink *sink, struct statement_result *out, bool *out_paused,
+			       struct error *err);
+MUST_USE bool connection_resume(struct connection *connection, struct result_sink *sink,
+				struct statement_result *out, bool *out_paused, struct error *err);
+void connection_abandon(struct connection *connection);
+/// By whoever ends the transaction of a paused statement by force: it holds no lock any more, and its next piece says so.
+void connection_lose(struct connection *connection);
 
 /// Runs a literal of ours ("BEGIN IMMEDIATE") from the cache.
 MUST_USE bool connection_command(struct connection *connection, const char *sql, struct error *err);

@@ -80,12 +80,13 @@ void lane_release(struct engine_database *db)
 }
 
 // The holder's transaction is rolled back by whoever waits first. A holder that is inside a statement is
-// stopped by its progress handler and cleans up itself: its mutex is free only then.
+// stopped by its progress handler and cleans up itself: its mutex is free only then. One that is paused has no thread.
 static void send_holder_away(struct engine_database *db, struct connection *holder)
 {
 	pthread_mutex_lock(&holder->mutex);
 	if (atomic_load(&holder->stolen) && holder->holds_lane) {
 		struct error ignored;
+		connection_lose(holder);
 		sqlite3_exec(holder->db, "ROLLBACK", NULL, NULL, NULL);
 		if (!database_end_commit(holder, &ignored))
 			ASSERT(!"a rollback commits nothing");

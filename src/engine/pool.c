@@ -83,7 +83,7 @@ struct connection *pool_try(struct engine_database *db)
 void pool_give(struct connection *connection)
 {
 	struct engine_database *db = connection->database;
-	ASSERT(!connection->holds_lane);
+	ASSERT(!connection->holds_lane && !connection->run.cached);
 	if (!sqlite3_get_autocommit(connection->db))
 		sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
 	if (connection->has_state)

@@ -44,6 +44,7 @@ void engine_stream_close(struct engine_stream *stream)
 	struct connection *connection = stream->connection;
 	struct error ignored;
 	pthread_mutex_lock(&connection->mutex);
+	connection_abandon(connection);
 	if (!sqlite3_get_autocommit(connection->db))
 		sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
 	if (!leave_lane_if_done(connection, &ignored))
@@ -148,10 +149,38 @@ static bool enter_lane_to_write(struct connection *connection, bool vacuum, stru
 	return false;
 }
 
+// After a statement, or a part of it: what its rows may tell of.
+static void note_seen(struct engine_stream *stream)
+{
+	attached_note_seen(stream->connection);
+	uint64_t seen = database_seen(stream->db);
+	stream->seen = seen > stream->seen ? seen : stream->seen;
+}
+
+// The statement has ended, well or not: what it committed is published, and the lane left if nothing is open.
+static bool end_statement(struct engine_stream *stream, bool ok, bool in_lane, struct statement_result *out,
+			  struct error *err)
+{
+	struct connection *connection = stream->connection;
+	struct error publish_error;
+	bool published = leave_lane_if_done(connection, &publish_error);
+	// It ended by itself before the one who waited could end it.
+	if (ok && in_lane && !connection->holds_lane)
+		atomic_store(&connection->stolen, false);
+	note_seen(stream);
+	if (!ok)
+		return false;
+	out->frame_no = stream->seen;
+	if (!published)
+		*err = publish_error;
+	return published;
+}
+
 // Runs under the connection's mutex. The lane is entered before SQLite would ask for its write lock, so that
 // nobody ever meets a lock that is taken.
 static bool execute_locked(struct engine_stream *stream, const struct statement *statement,
-			   struct result_sink *sink, struct statement_result *out, struct error *err)
+			   struct result_sink *sink, struct statement_result *out, bool *out_paused,
+			   struct error *err)
 {
 	struct connection *connection = stream->connection;
 	struct engine_database *db = stream->db;
@@ -178,37 +207,74 @@ static bool execute_locked(struct engine_stream *stream, const struct statement 
 		return false;
 	}
 	connection->seen.vacuum = policy.is_vacuum;
-	struct statement_result result;
 	bool in_lane = connection->holds_lane;
-	bool ok = connection_run(connection, cached, sink, &result, err);
+	bool ok = connection_begin(connection, cached, sink, out, out_paused, err);
 	if (policy.is_vacuum)
 		rules_vacuumed(db);
-	struct error publish_error;
-	bool published = leave_lane_if_done(connection, &publish_error);
-	// It ended by itself before the one who waited could end it.
-	if (ok && in_lane && !connection->holds_lane)
-		atomic_store(&connection->stolen, false);
-	attached_note_seen(connection);
-	uint64_t seen = database_seen(db);
-	stream->seen = seen > stream->seen ? seen : stream->seen;
-	if (ok && !published) {
-		*err = publish_error;
-		ok = false;
-	}
-	if (ok) {
+	if (ok && out_paused && *out_paused)
+		return true;
+	return end_statement(stream, ok, in_lane, out, err);
+}
+
+static bool execute(struct engine_stream *stream, const struct statement *statement, struct result_sink *sink,
+		    struct statement_result *out, bool *out_paused, struct error *err)
+{
+	struct statement_result result;
+	pthread_mutex_lock(&stream->connection->mutex);
+	bool ok = execute_locked(stream, statement, sink, &result, out_paused, err);
+	pthread_mutex_unlock(&stream->connection->mutex);
+	if (ok)
 		*out = result;
-		out->frame_no = seen;
-	}
 	return ok;
 }
 
 bool engine_stream_execute(struct engine_stream *stream, const struct statement *statement,
 			   struct result_sink *sink, struct statement_result *out, struct error *err)
 {
-	pthread_mutex_lock(&stream->connection->mutex);
-	bool ok = execute_locked(stream, statement, sink, out, err);
-	pthread_mutex_unlock(&stream->connection->mutex);
+	return execute(stream, statement, sink, out, NULL, err);
+}
+
+bool engine_stream_begin(struct engine_stream *stream, const struct statement *statement,
+			 struct result_sink *sink, struct statement_result *out, bool *out_paused,
+			 struct error *err)
+{
+	*out_paused = false;
+	return execute(stream, statement, sink, out, out_paused, err);
+}
+
+bool engine_stream_resume(struct engine_stream *stream, struct result_sink *sink,
+			  struct statement_result *out, bool *out_paused, struct error *err)
+{
+	struct connection *connection = stream->connection;
+	struct statement_result result;
+	pthread_mutex_lock(&connection->mutex);
+	bool in_lane = connection->holds_lane;
+	bool ok = connection_resume(connection, sink, &result, out_paused, err);
+	if (!ok || !*out_paused)
+		ok = end_statement(stream, ok, in_lane, &result, err);
+	pthread_mutex_unlock(&connection->mutex);
+	if (ok)
+		*out = result;
 	return ok;
+}
+
+void engine_stream_abandon(struct engine_stream *stream)
+{
+	struct statement_result none = {0};
+	struct error ignored;
+	pthread_mutex_lock(&stream->connection->mutex);
+	connection_abandon(stream->connection);
+	// Nothing was committed: what does that on its own is never paused.
+	if (!end_statement(stream, true, stream->connection->holds_lane, &none, &ignored))
+		ASSERT(!"a statement that was abandoned commits nothing");
+	pthread_mutex_unlock(&stream->connection->mutex);
+}
+
+void engine_stream_note_rows(struct engine_stream *stream)
+{
+	// An autocommit write, and a commit, tell nothing before their end: the lock of commits is not ours.
+	ASSERT(!stream->connection->in_commit);
+	note_seen(stream);
 }
 
 static char *copy_or_null(const char *text)

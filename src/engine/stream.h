@@ -37,6 +37,16 @@ MUST_USE bool engine_stream_plan(struct engine_stream *stream, const char *sql, 
 MUST_USE bool engine_stream_execute(struct engine_stream *stream, const struct statement *statement,
 				    struct result_sink *sink, struct statement_result *out,
 				    struct error *err);
+/// In pieces, as fleet_session_begin says.
+MUST_USE bool engine_stream_begin(struct engine_stream *stream, const struct statement *statement,
+				  struct result_sink *sink, struct statement_result *out, bool *out_paused,
+				  struct error *err);
+MUST_USE bool engine_stream_resume(struct engine_stream *stream, struct result_sink *sink,
+				   struct statement_result *out, bool *out_paused, struct error *err);
+void engine_stream_abandon(struct engine_stream *stream);
+/// In the middle of a statement that is not provisional: engine_stream_seen then covers what its rows can tell of. By the
+/// thread that runs it, or nobody does.
+void engine_stream_note_rows(struct engine_stream *stream);
 MUST_USE bool engine_stream_describe(struct engine_stream *stream, const char *sql, size_t sql_size,
 				     struct describe_result *out, struct error *err);
 

@@ -18,7 +18,9 @@ struct fleet_session {
 	struct engine_stream *local;     // opened with the first statement
 	struct engine_stream *remote;    // on the primary, opened with the first write
 	bool read_only;
-	bool remote_transaction; // an open transaction lives on the primary
+	bool remote_transaction;       // an open transaction lives on the primary
+	struct engine_stream *running; // where the present statement runs, or is paused
+	bool paused;
 	struct attachments attachments;
 	fleet_find_attachable *find_attachable; // NULL: nothing may be attached
 	void *attach_context;
@@ -50,6 +52,8 @@ static void close_streams(struct fleet_session *session)
 	engine_stream_close(local);
 	engine_stream_close(remote);
 	session->remote_transaction = false;
+	session->running = NULL;
+	session->paused = false;
 }
 
 void fleet_session_close(struct fleet_session *session)
@@ -110,6 +114,8 @@ static bool open_stream(struct fleet_session *session, struct fleet_instance *in
 
 static bool open_local(struct fleet_session *session, struct error *err)
 {
+	if (session->paused)
+		return error_set(err, ERR_INTERNAL, "another statement of this session is paused");
 	return follow_replacement(session, err) &&
 	       open_stream(session, session->instance, &session->local, err);
 }
@@ -187,8 +193,28 @@ static bool catch_up(struct fleet_session *session, struct error *err)
 				      clock_monotonic_ms() + CATCH_UP_MS, err);
 }
 
+// After a statement on the primary, or a piece of it.
+static void note_remote(struct fleet_session *session, bool ok, const struct error *err)
+{
+	// A transaction that was ended by force is told of to every statement of the program, also those that would run here.
+	bool ended_by_force = !ok && err->code == ERR_TRANSACTION_TIMEOUT;
+	session->remote_transaction = ended_by_force || !engine_stream_is_autocommit(session->remote);
+	uint64_t seen = engine_stream_seen(session->remote);
+	session->written = seen > session->written ? seen : session->written;
+}
+
+static bool execute_on(struct engine_stream *stream, const struct statement *statement,
+		       struct result_sink *sink, struct statement_result *out, bool *out_paused,
+		       struct error *err)
+{
+	if (out_paused)
+		return engine_stream_begin(stream, statement, sink, out, out_paused, err);
+	return engine_stream_execute(stream, statement, sink, out, err);
+}
+
 static bool execute_remote(struct fleet_session *session, const struct statement *statement,
-			   struct result_sink *sink, struct statement_result *out, struct error *err)
+			   struct result_sink *sink, struct statement_result *out, bool *out_paused,
+			   struct error *err)
 {
 	if (!open_remote(session, err))
 		return false;
@@ -196,20 +222,19 @@ static bool execute_remote(struct fleet_session *session, const struct statement
 	const char *here = session->instance->spec.location;
 	const char *there = session->primary->spec.location;
 	distance_travel(fleet, here, there);
-	bool ok = engine_stream_execute(session->remote, statement, sink, out, err);
+	session->running = session->remote;
+	bool ok = execute_on(session->remote, statement, sink, out, out_paused, err);
 	distance_travel(fleet, there, here);
-	// A transaction that was ended by force is told of to every statement of the program, also those that would run here.
-	bool ended_by_force = !ok && err->code == ERR_TRANSACTION_TIMEOUT;
-	session->remote_transaction = ended_by_force || !engine_stream_is_autocommit(session->remote);
-	uint64_t seen = engine_stream_seen(session->remote);
-	session->written = seen > session->written ? seen : session->written;
+	note_remote(session, ok, err);
 	return ok;
 }
 
 static bool execute_local(struct fleet_session *session, const struct statement *statement,
-			  struct result_sink *sink, struct statement_result *out, struct error *err)
+			  struct result_sink *sink, struct statement_result *out, bool *out_paused,
+			  struct error *err)
 {
-	return catch_up(session, err) && engine_stream_execute(session->local, statement, sink, out, err);
+	session->running = session->local;
+	return catch_up(session, err) && execute_on(session->local, statement, sink, out, out_paused, err);
 }
 
 // On a replica: where a statement must run. A read-only transaction stays here, any other one lives on the
@@ -263,8 +288,9 @@ static bool check_attachments(const struct fleet_session *session, const struct 
 	return plan->ends || attachments_check(&session->attachments, err);
 }
 
-bool fleet_session_execute(struct fleet_session *session, const struct statement *statement,
-			   struct result_sink *sink, struct statement_result *out, struct error *err)
+// out_paused NULL: until its end.
+static bool start(struct fleet_session *session, const struct statement *statement, struct result_sink *sink,
+		  struct statement_result *out, bool *out_paused, struct error *err)
 {
 	struct stream_plan plan;
 	struct policy_attachment attachment;
@@ -283,8 +309,57 @@ bool fleet_session_execute(struct fleet_session *session, const struct statement
 	    !check_right(session, &plan, err) || !check_attachments(session, &plan, err))
 		return false;
 	if (goes_to_primary(session, &plan))
-		return execute_remote(session, statement, sink, out, err);
-	return execute_local(session, statement, sink, out, err);
+		return execute_remote(session, statement, sink, out, out_paused, err);
+	return execute_local(session, statement, sink, out, out_paused, err);
+}
+
+bool fleet_session_execute(struct fleet_session *session, const struct statement *statement,
+			   struct result_sink *sink, struct statement_result *out, struct error *err)
+{
+	bool ok = start(session, statement, sink, out, NULL, err);
+	if (!session->paused)
+		session->running = NULL;
+	return ok;
+}
+
+// A piece has ended: with it, mostly, its statement.
+static bool end_piece(struct fleet_session *session, bool ok, bool paused)
+{
+	session->paused = ok && paused;
+	if (!session->paused)
+		session->running = NULL;
+	return ok;
+}
+
+bool fleet_session_begin(struct fleet_session *session, const struct statement *statement,
+			 struct result_sink *sink, struct statement_result *out, bool *out_paused,
+			 struct error *err)
+{
+	*out_paused = false;
+	if (session->paused)
+		return error_set(err, ERR_INTERNAL, "another statement of this session is paused");
+	bool ok = start(session, statement, sink, out, out_paused, err);
+	return end_piece(session, ok, *out_paused);
+}
+
+bool fleet_session_resume(struct fleet_session *session, struct result_sink *sink,
+			  struct statement_result *out, bool *out_paused, struct error *err)
+{
+	ASSERT(session->paused);
+	bool ok = engine_stream_resume(session->running, sink, out, out_paused, err);
+	if (session->running == session->remote)
+		note_remote(session, ok, err);
+	return end_piece(session, ok, *out_paused);
+}
+
+void fleet_session_abandon(struct fleet_session *session)
+{
+	if (!session->paused)
+		return;
+	engine_stream_abandon(session->running);
+	if (session->running == session->remote)
+		session->remote_transaction = !engine_stream_is_autocommit(session->remote);
+	end_piece(session, true, false);
 }
 
 bool fleet_session_sequence(struct fleet_session *session, const char *sql, size_t sql_size,
@@ -361,7 +436,7 @@ static void wait_for_own_writes(struct fleet_session *session)
 		trace_debug("replica.late", "instance", session->instance->spec.uuid);
 }
 
-bool fleet_session_settle(struct fleet_session *session, struct error *err)
+static bool settle_streams(struct fleet_session *session, struct error *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + SETTLE_MS;
 	bool ok = true;
@@ -375,6 +450,19 @@ bool fleet_session_settle(struct fleet_session *session, struct error *err)
 		ok = engine_stream_settle_attached(session->local, deadline_ms, err);
 	if (ok && session->remote)
 		ok = engine_stream_settle_attached(session->remote, deadline_ms, err);
+	return ok;
+}
+
+bool fleet_session_settle_rows(struct fleet_session *session, struct error *err)
+{
+	if (session->running)
+		engine_stream_note_rows(session->running);
+	return settle_streams(session, err);
+}
+
+bool fleet_session_settle(struct fleet_session *session, struct error *err)
+{
+	bool ok = settle_streams(session, err);
 	if (ok)
 		wait_for_own_writes(session);
 	if (session->local)
