@@ -419,7 +419,8 @@ static bool step_rows(struct connection *connection, bool *out_paused, struct er
 	struct run *run = &connection->run;
 	struct result_sink *sink = run->sink;
 	sqlite3_stmt *stmt = run->cached->stmt;
-	int rc = sqlite3_step(stmt);
+	bool may_pause = sink && out_paused && !sink->provisional;
+	int rc = run->at_row ? SQLITE_ROW : sqlite3_step(stmt);
 	// Columns are known only now: a first step may compile the statement anew after a schema change.
 	int count = sqlite3_column_count(stmt);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
@@ -427,6 +428,11 @@ static bool step_rows(struct connection *connection, bool *out_paused, struct er
 	if (sink && !run->columns_told && !send_columns(sink, stmt, count, err))
 		return false;
 	run->columns_told = true;
+	run->at_row = rc == SQLITE_ROW && may_pause && sink->pause;
+	if (out_paused)
+		*out_paused = run->at_row;
+	if (run->at_row)
+		return true;
 	struct value few[COLUMNS_ON_STACK];
 	struct value *values = few;
 	if (count > COLUMNS_ON_STACK) {
@@ -441,7 +447,7 @@ static bool step_rows(struct connection *connection, bool *out_paused, struct er
 			for (int i = 0; i < count; i++)
 				values[i] = column_value(stmt, i);
 			ok = sink->row(sink, values, count, err);
-			paused = ok && out_paused && sink->pause && !sink->provisional;
+			paused = ok && may_pause && sink->pause;
 		}
 		if (ok && !paused)
 			rc = sqlite3_step(stmt);

@@ -58,7 +58,7 @@ struct result_sink {
 	/// Set by the engine before `columns`: nothing of this result is true before the statement has ended (an autocommit
 	/// write), so nothing may be shown and `pause` has no effect.
 	bool provisional;
-	/// Set by `row`: enough for now. Looked at by fleet_session_begin and _resume alone.
+	/// Set by `columns` or `row`: enough for now. Looked at by fleet_session_begin and _resume alone, which unset it.
 	bool pause;
 };
 

@@ -54,11 +54,11 @@ MUST_USE bool fleet_session_check_sequence(struct fleet_session *session, const 
 MUST_USE bool fleet_session_execute(struct fleet_session *session, const struct statement *statement,
 				    struct result_sink *sink, struct statement_result *out,
 				    struct error *err);
-/// The same in pieces: after a row at which the sink set `pause`, true is returned with *out_paused, and the statement
-/// stands where it is, without a thread. fleet_session_resume goes on; fleet_session_abandon ends it early. Until one of
-/// them has ended it, nothing else of the session may be used but close, settle, is_autocommit and interrupt, and the
-/// statement's arguments must stay where they are. Its time while paused does not count. A transaction that holds the write
-/// lock can be ended by force meanwhile (ERR_TRANSACTION_TIMEOUT).
+/// The same in pieces: once the sink set `pause`, true is returned with *out_paused, and the statement stands where it is,
+/// without a thread. fleet_session_resume goes on; fleet_session_abandon ends it early. Until one of them has ended it,
+/// nothing else of the session may be used but close, settle, settle_rows, is_autocommit and interrupt, and the
+/// statement's arguments must stay where they are. Its time while paused does not count. A transaction that holds the
+/// write lock can be ended by force meanwhile (ERR_TRANSACTION_TIMEOUT).
 MUST_USE bool fleet_session_begin(struct fleet_session *session, const struct statement *statement,
 				  struct result_sink *sink, struct statement_result *out, bool *out_paused,
 				  struct error *err);

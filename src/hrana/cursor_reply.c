@@ -43,11 +43,12 @@ static bool run_all(struct call *call, struct error *err)
 	out->wire->cursor_head(out, baton);
 	size_t head_size = out->json.out->size;
 	cursor_begin(&cursor, &call->pipeline.requests[0].batch);
-	while (!done) {
-		if (!cursor_run(&cursor, &call->program, SIZE_MAX, SIZE_MAX, &done, err))
-			return false;
-	}
-	cursor_end(&cursor, &call->program);
+	bool ok = true;
+	while (ok && !done)
+		ok = cursor_run(&cursor, &call->program, SIZE_MAX, SIZE_MAX, &done, err);
+	cursor_end(&cursor);
+	if (!ok)
+		return false;
 	if (!call_leave_stream(call, baton, err))
 		return false;
 	OWNED(buffer) struct buffer head = {0};

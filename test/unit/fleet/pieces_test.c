@@ -18,7 +18,7 @@ struct piecewise {
 	int columns_calls;
 	int rows;
 	int64_t value;
-	bool never_pause;
+	bool pause_at_columns;
 	int ticks_left; // -1: a tick stops nothing
 	bool was_provisional;
 };
@@ -30,6 +30,7 @@ static bool take_columns(struct result_sink *sink, const struct column *columns,
 	(void)count;
 	own->columns_calls++;
 	own->was_provisional = sink->provisional;
+	sink->pause = own->pause_at_columns;
 	return !own->session || fleet_session_settle_rows(own->session, err);
 }
 
@@ -38,7 +39,7 @@ static bool take_row(struct result_sink *sink, const struct value *values, int c
 	struct piecewise *own = (struct piecewise *)sink;
 	own->rows++;
 	own->value = count > 0 && values[0].kind == VALUE_INTEGER ? values[0].integer : 0;
-	sink->pause = !own->never_pause;
+	sink->pause = true;
 	return !own->session || fleet_session_settle_rows(own->session, err);
 }
 
@@ -147,6 +148,29 @@ static void pauses_after_rows_and_counts_the_whole_once(void **state)
 	assert_int_equal(usage.counts.rows_read, 4);
 	usage_cleanup(&usage);
 	fleet_release(instance);
+	fleet_session_close(session);
+}
+
+static void pauses_before_the_first_row(void **state)
+{
+	struct fleet_session *session = session_with_rows(*state);
+	struct piecewise sink = new_piecewise();
+	struct statement_result result;
+	struct error err;
+	bool paused;
+	sink.pause_at_columns = true;
+	assert_true(begin(session, "SELECT id FROM t ORDER BY id", &sink, &paused, &err));
+	assert_true(paused);
+	assert_int_equal(sink.rows, 0);
+	assert_true(fleet_session_resume(session, &sink.sink, &result, &paused, &err));
+	assert_true(paused);
+	assert_int_equal(sink.value, 1);
+	assert_int_equal(go_on(session, &sink, &result), 4);
+	// Without a row there is nothing to wait for.
+	sink = new_piecewise();
+	sink.pause_at_columns = true;
+	assert_true(begin(session, "SELECT id FROM t WHERE id < 0", &sink, &paused, &err));
+	assert_false(paused);
 	fleet_session_close(session);
 }
 
@@ -491,6 +515,7 @@ int main(void)
 #define PIECES_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 		PIECES_TEST(pauses_after_rows_and_counts_the_whole_once),
+		PIECES_TEST(pauses_before_the_first_row),
 		PIECES_TEST(ends_early_and_the_next_begins_anew),
 		PIECES_TEST(refuses_other_statements_meanwhile),
 		PIECES_TEST(an_autocommit_write_does_not_pause),
