@@ -102,29 +102,61 @@ struct fleet_instance {
 };
 
 // -- fleet.c
-char *fleet_database_folder(const struct fleet *fleet, const char *uuid);
-char *fleet_path_inside(const char *folder, const char *name);
-struct fleet_instance *instance_hold(struct fleet_instance *instance);
-/// As fleet_release, but is no use that would keep the database from being closed.
-void instance_release(struct fleet_instance *instance);
-/// Every database of the table that is open, or the named one, held. The caller frees the list.
-struct fleet_database **fleet_hold_databases(struct fleet *fleet, const char *uuid, size_t *out_count);
-void database_release(struct fleet_database *database);
-/// The primary of the instance's database, held; NULL when it is not open.
-struct fleet_instance *instance_hold_primary(struct fleet_instance *instance);
-/// Fills a replica from its primary and puts the new copy in the place of the old one (which may be NULL).
-/// Fails with ERR_BUSY when somebody fills it already.
-MUST_USE bool fleet_fill_replica(struct fleet_database *database, const struct fleet_instance_spec *spec,
-				 struct error *err);
 bool fleet_is_closing(struct fleet *fleet);
 /// Counts a task under way, so that closing waits for it. False when the fleet is closing.
 bool fleet_task_begin(struct fleet *fleet);
 void fleet_task_end(struct fleet *fleet);
 
+// -- table.c
 uint64_t fleet_hash(const char *uuid);
+char *fleet_database_folder(const struct fleet *fleet, const char *uuid);
+char *fleet_path_inside(const char *folder, const char *name);
+char *instance_folder(const struct fleet_database *database, const char *instance);
+/// The entry for a database, made when there is none; its instances are opened by whoever locks it first.
+struct fleet_database *table_hold(struct fleet *fleet, const char *uuid);
+/// NULL when there is none. The table's lock is held.
+struct fleet_database *table_find_locked(struct fleet *fleet, const char *uuid);
+void table_forget(struct fleet_database *database);
+void database_release(struct fleet_database *database);
+/// Every database of the table that is open, or the named one, held. The caller frees the list.
+struct fleet_database **fleet_hold_databases(struct fleet *fleet, const char *uuid, size_t *out_count);
 /// Calls `visit` for each open instance, of one database or (NULL) of all, without locks.
 void fleet_each_instance(struct fleet *fleet, const char *database,
 			 void (*visit)(struct fleet_instance *instance));
+
+// -- instance.c
+uint64_t fleet_segment_bytes(const struct fleet *fleet); // of a history
+struct fleet_instance *instance_hold(struct fleet_instance *instance);
+/// As fleet_release, but is no use that would keep the database from being closed.
+void instance_release(struct fleet_instance *instance);
+/// The primary of the instance's database, held; NULL when it is not open.
+struct fleet_instance *instance_hold_primary(struct fleet_instance *instance);
+/// Of a database whose mutex is held: where the list has an instance, or NULL; the primary, or NULL.
+struct fleet_instance **instance_place_locked(struct fleet_database *database, const char *uuid);
+struct fleet_instance *instance_primary_locked(struct fleet_database *database);
+MUST_USE bool instance_open_engine(struct fleet_database *database, const struct fleet_instance_spec *spec,
+				   struct engine_database **out, struct error *err);
+struct fleet_instance *instance_make(struct fleet_database *database, const struct fleet_instance_spec *spec,
+				     struct engine_database *engine);
+/// Lets a copy that was just opened serve, in the place of an older one. Fails with ERR_NAMESPACE_NOT_FOUND, and the copy
+/// is gone, when the database was destroyed meanwhile.
+MUST_USE bool instance_install(struct fleet_database *database, struct fleet_instance *instance,
+			       struct error *err);
+/// Its files are going: ends it with its last holder.
+void instance_retire(struct fleet_instance *instance);
+/// The mutex of a database whose files are not just being closed.
+void database_lock(struct fleet_database *database);
+/// Opens the instances unless they are. Fails: ERR_NAMESPACE_NOT_FOUND, and what the platform's description fails with.
+MUST_USE bool database_open_locked(struct fleet_database *database, struct error *err);
+
+// -- create.c
+/// Fills a replica from its primary and puts the new copy in the place of the old one (which may be NULL).
+/// Fails with ERR_BUSY when somebody fills it already.
+MUST_USE bool fleet_fill_replica(struct fleet_database *database, const struct fleet_instance_spec *spec,
+				 struct error *err);
+/// Takes all instances out of the database and gives each to `end`, outside the mutex.
+void database_end_instances(struct fleet_database *database, bool destroyed,
+			    void (*end)(struct fleet_instance *));
 
 // -- seed.c
 /// Makes the seed the file of a new primary in `folder`. A crash leaves one or the other.
