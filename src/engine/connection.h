@@ -60,7 +60,7 @@ struct run {
 	int64_t spent_ns; // in the pieces before the present one
 	bool columns_told;
 	bool at_row; // paused before the present row was told
-	bool lost; // paused; its transaction was ended by force
+	bool lost;   // paused; its transaction was ended by force
 	// of the present piece
 	struct result_sink *sink;
 	struct error *err; // filled by the sink's tick

@@ -32,8 +32,11 @@ struct stream {
 	uint64_t sequence;
 	uint64_t frame_no;
 	uint64_t credential_id;
-	unsigned flags;   // baton_flags, as of the last answer
-	int64_t since_ms; // idle, closed or expired since
+	unsigned flags; // baton_flags, as of the last answer
+	bool promised;  // busy: the next baton was given out
+	unsigned promised_flags;
+	struct stream_waiter *waiter; // busy: who has it
+	int64_t since_ms;             // idle, closed or expired since
 	struct owner *owner;
 	struct link link;  // of table.busy, owner.idle or table.remembered
 	struct link timed; // of table.timed: idle with a session to be given back
@@ -206,6 +209,20 @@ static void unhold_locked(struct stream *stream)
 {
 	stream->owner->held_count -= stream->held;
 	stream->held = false;
+}
+
+// The request is over. Returns who waited for that, for the caller to let go without the mutex.
+static struct stream_waiter *end_promise_locked(struct stream *stream)
+{
+	stream->promised = false;
+	stream->promised_flags = 0;
+	return TAKE(stream->waiter);
+}
+
+static void let_go(struct stream_waiter *waiter)
+{
+	if (waiter)
+		waiter->go(waiter);
 }
 
 // Ends a stream: only its id stays, if anybody may still ask for it. Returns the session, for the caller to
@@ -403,6 +420,12 @@ static bool reused(struct error *err)
 	return error_set(err, ERR_BATON_REUSED, "Received a baton that has already been used");
 }
 
+static bool is_same_owner(const struct stream *stream, const struct access_grant *grant)
+{
+	return stream->credential_id == grant->credential_id &&
+	       strcmp(stream->owner->database, grant->database) == 0;
+}
+
 // *out stays NULL for a stream that lives in its baton alone.
 static bool find_named_locked(struct streams *streams, const struct access_grant *grant,
 			      const struct baton *baton, struct stream **out, struct error *err)
@@ -424,8 +447,7 @@ static bool find_named_locked(struct streams *streams, const struct access_grant
 		break;
 	}
 	// The baton's seal binds both; an id that came up twice must not join strangers.
-	if (stream->credential_id != grant->credential_id ||
-	    strcmp(stream->owner->database, grant->database) != 0)
+	if (!is_same_owner(stream, grant))
 		return error_set(err, ERR_BATON_INVALID, "Received an invalid baton");
 	if (stream->sequence != baton->sequence)
 		return reused(err);
@@ -542,6 +564,9 @@ void stream_release(struct streams *streams, struct stream *stream, const struct
 			 (fleet_session_is_plain(stream->session) ? 0 : BATON_SETTINGS) |
 			 (stream->stored.count > 0 ? BATON_STORED_SQL : 0);
 	stream->frame_no = fleet_session_frame_no(stream->session);
+	// Whoever has the promised baton must find the stream by its id.
+	if (stream->promised_flags & ~flags)
+		flags |= BATON_STORED_SQL;
 	struct baton baton = {
 		.flags = flags,
 		.id = stream->id,
@@ -560,17 +585,52 @@ void stream_release(struct streams *streams, struct stream *stream, const struct
 	list_append(&stream->owner->idle, &stream->link);
 	list_append(&streams->timed, &stream->timed);
 	struct fleet_session *session = give_back_locked(streams, stream);
+	struct stream_waiter *waiter = end_promise_locked(stream);
 	start_ticking_locked(streams);
 	pthread_mutex_unlock(&streams->mutex);
 	fleet_session_close(session);
+	let_go(waiter);
 }
 
 void stream_close(struct streams *streams, struct stream *stream)
 {
 	pthread_mutex_lock(&streams->mutex);
+	struct stream_waiter *waiter = end_promise_locked(stream);
 	struct fleet_session *session = end_locked(streams, stream, STREAM_CLOSED, stream->named);
 	pthread_mutex_unlock(&streams->mutex);
 	fleet_session_close(session);
+	let_go(waiter);
+}
+
+void stream_promise(struct streams *streams, struct stream *stream, const struct access_grant *grant,
+		    bool may_change, char text[BATON_TEXT_BYTES])
+{
+	struct baton baton = {
+		.flags = stream->flags | (stream->stored.count > 0 ? BATON_STORED_SQL : 0) |
+			 (may_change ? BATON_TRANSACTION : 0),
+		.id = stream->id,
+		.sequence = stream->sequence + 1,
+		.frame_no = fleet_session_frame_no(stream->session),
+	};
+	baton_write(&baton, streams->options.baton_key, grant, text);
+	pthread_mutex_lock(&streams->mutex);
+	stream->promised = true;
+	stream->promised_flags = baton.flags;
+	stream->named = true;
+	pthread_mutex_unlock(&streams->mutex);
+}
+
+bool stream_await(struct streams *streams, const struct access_grant *grant, const struct baton *baton,
+		  struct stream_waiter *waiter)
+{
+	pthread_mutex_lock(&streams->mutex);
+	struct stream *stream = find_locked(streams, baton->id);
+	bool waits = stream && stream->state == STREAM_BUSY && stream->promised && !stream->waiter &&
+		     stream->sequence + 1 == baton->sequence && is_same_owner(stream, grant);
+	if (waits)
+		stream->waiter = waiter;
+	pthread_mutex_unlock(&streams->mutex);
+	return waits;
 }
 
 struct fleet_session *stream_session(const struct stream *stream)

@@ -59,6 +59,22 @@ MUST_USE bool stream_acquire(struct streams *streams, struct net_request *reques
 /// Ends the request's use of the stream; `text` gets the baton for the next.
 void stream_release(struct streams *streams, struct stream *stream, const struct access_grant *grant,
 		    char text[BATON_TEXT_BYTES]);
+/// In the middle of a request whose reply has begun: the baton for the next one, which waits for this one's end
+/// (stream_await). `may_change`: what still runs may leave more behind than a place in history; the stream then keeps its
+/// entry here, so that the baton stays good. stream_release afterwards makes the same baton again.
+void stream_promise(struct streams *streams, struct stream *stream, const struct access_grant *grant,
+		    bool may_change, char text[BATON_TEXT_BYTES]);
+
+/// Who has such a baton and waits: without a thread.
+struct stream_waiter {
+	void (*go)(struct stream_waiter
+			   *waiter); // called once, from any thread, when the stream is not busy any more
+};
+/// True when the baton was promised by a request that still runs: `go` will be called. False: stream_acquire tells the
+/// rest, also when another one waits already.
+MUST_USE bool stream_await(struct streams *streams, const struct access_grant *grant,
+			   const struct baton *baton, struct stream_waiter *waiter);
+
 /// Ends the stream; its transaction is rolled back.
 void stream_close(struct streams *streams, struct stream *stream);
 

@@ -298,6 +298,109 @@ static void a_new_table_knows_the_old_batons(void **state)
 	streams_close(streams);
 }
 
+struct counting_waiter {
+	struct stream_waiter waiter;
+	int calls;
+};
+
+static void count_call(struct stream_waiter *waiter)
+{
+	((struct counting_waiter *)(void *)waiter)->calls++;
+}
+
+static struct counting_waiter new_waiter(void)
+{
+	return (struct counting_waiter){.waiter = {.go = count_call}};
+}
+
+static struct baton promise(struct streams *streams, struct stream *stream, bool may_change)
+{
+	char text[BATON_TEXT_BYTES];
+	struct baton baton;
+	stream_promise(streams, stream, &grant, may_change, text);
+	assert_true(baton_read(text, strlen(text), key, &grant, &baton));
+	return baton;
+}
+
+// hrana.md §3.3: a cursor's baton is issued before its end, and who uses it waits.
+static void a_promised_baton_waits_for_the_end_of_the_request(void **state)
+{
+	struct streams *streams = make(10, 8, 60000);
+	struct stream *stream = open_new(streams);
+	struct counting_waiter first = new_waiter();
+	struct counting_waiter second = new_waiter();
+	run(stream, "SELECT 1");
+	struct baton early = promise(streams, stream, false);
+	assert_int_equal(early.flags, 0);
+	assert_true(stream_await(streams, &grant, &early, &first.waiter));
+	assert_false(stream_await(streams, &grant, &early, &second.waiter)); // a baton is good once
+	assert_int_equal(code_of(streams, &early), ERR_BATON_REUSED);
+	assert_int_equal(first.calls, 0);
+	struct named exact = release(streams, stream);
+	assert_memory_equal(&exact.baton, &early, sizeof(early));
+	assert_int_equal(first.calls, 1);
+	assert_int_equal(second.calls, 0);
+	assert_false(stream_await(streams, &grant, &early, &second.waiter)); // nothing to wait for
+	assert_int_equal(code_of(streams, &early), ERR_NONE);
+	streams_close(streams);
+}
+
+static void a_promise_of_another_is_none(void **state)
+{
+	struct streams *streams = make(10, 8, 60000);
+	struct access_grant stranger = grant;
+	struct counting_waiter waiter = new_waiter();
+	stranger.credential_id++;
+	struct named before = leave(streams, "SELECT 1", true);
+	struct stream *stream;
+	struct error err;
+	assert_true(stream_acquire(streams, NULL, &grant, &before.baton, false, &stream, &err));
+	struct baton early = promise(streams, stream, true);
+	assert_false(stream_await(streams, &grant, &before.baton, &waiter.waiter));
+	assert_false(stream_await(streams, &stranger, &early, &waiter.waiter));
+	assert_true(stream_await(streams, &grant, &early, &waiter.waiter));
+	stream_close(streams, stream);
+	assert_int_equal(waiter.calls, 1);
+	assert_int_equal(code_of(streams, &early), ERR_BATON_INVALID);
+	streams_close(streams);
+}
+
+// What may have left a transaction behind, and has not, is found by its baton long after.
+static void a_promised_baton_stays_good_without_a_transaction(void **state)
+{
+	struct streams *streams = make(10, 8, 100);
+	struct named looked_at = leave(streams, "BEGIN", false);
+	struct stream *stream = open_new(streams);
+	struct baton early = promise(streams, stream, true);
+	assert_int_equal(early.flags, BATON_TRANSACTION);
+	run(stream, "SELECT 1");
+	stream_wrote(stream);
+	release(streams, stream);
+	struct named transaction = leave(streams, "BEGIN", false);
+	struct baton spent = transaction.baton;
+	spent.sequence += 100;
+	int64_t deadline_ms = clock_monotonic_ms() + 30000;
+	while (code_of(streams, &spent) == ERR_BATON_REUSED && clock_monotonic_ms() < deadline_ms)
+		usleep(10000);
+	assert_int_equal(code_of(streams, &looked_at.baton), ERR_STREAM_EXPIRED);
+	assert_int_equal(code_of(streams, &early), ERR_NONE);
+	streams_close(streams);
+}
+
+static void a_promised_baton_finds_the_transaction(void **state)
+{
+	struct streams *streams = make(10, 8, 60000);
+	struct stream *stream = open_new(streams);
+	struct error err;
+	struct baton early = promise(streams, stream, true);
+	run(stream, "BEGIN");
+	release(streams, stream);
+	assert_true(stream_acquire(streams, NULL, &grant, &early, false, &stream, &err));
+	assert_false(fleet_session_is_autocommit(stream_session(stream)));
+	stream_close(streams, stream);
+	streams_close(streams);
+}
+
 static void stored_texts_are_bounded(void **state)
 {
 	struct streams *streams = make(10, 8, 60000);
@@ -368,6 +471,10 @@ int main(void)
 		cmocka_unit_test(room_is_made_by_those_that_lose_the_least),
 		cmocka_unit_test(idle_streams_lose_what_the_contract_says),
 		cmocka_unit_test(a_new_table_knows_the_old_batons),
+		cmocka_unit_test(a_promised_baton_waits_for_the_end_of_the_request),
+		cmocka_unit_test(a_promise_of_another_is_none),
+		cmocka_unit_test(a_promised_baton_stays_good_without_a_transaction),
+		cmocka_unit_test(a_promised_baton_finds_the_transaction),
 		cmocka_unit_test(stored_texts_are_bounded),
 		cmocka_unit_test(thousands_of_streams_find_their_place),
 		cmocka_unit_test(nothing_runs_after_an_interrupt),
