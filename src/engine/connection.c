@@ -217,6 +217,18 @@ static void begin_work(struct connection *connection, int64_t spent_ns)
 					  connection->database->limits.statement_ms_max * 1000000 - spent_ns;
 }
 
+// SQLite compiles by the schema that the connection knows, and finds only for some errors that it is an old one; running
+// any statement makes it look.
+static void renew_schema(struct connection *connection)
+{
+	sqlite3_exec(connection->db, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL, NULL);
+}
+
+static int prepare(struct connection *connection, const char *text, sqlite3_stmt **out, const char **out_tail)
+{
+	return sqlite3_prepare_v3(connection->db, text, -1, SQLITE_PREPARE_PERSISTENT, out, out_tail);
+}
+
 static bool compile(struct connection *connection, struct cached_statement *cached, struct error *err)
 {
 	if (!connection->own) {
@@ -232,8 +244,11 @@ static bool compile(struct connection *connection, struct cached_statement *cach
 	connection->seen.vacuum = cached->policy.is_vacuum;
 	connection->seen.writing = cached->policy.kind != STATEMENT_READ;
 	begin_work(connection, 0);
-	int rc =
-		sqlite3_prepare_v3(connection->db, text, -1, SQLITE_PREPARE_PERSISTENT, &cached->stmt, &tail);
+	int rc = prepare(connection, text, &cached->stmt, &tail);
+	if (rc == SQLITE_ERROR) {
+		renew_schema(connection);
+		rc = prepare(connection, text, &cached->stmt, &tail);
+	}
 	if (rc == SQLITE_INTERRUPT)
 		return stopped(connection, rc, err);
 	if (rc != SQLITE_OK)

@@ -178,6 +178,14 @@ describe('state of a stream', () => {
 		assert.equal(first(fresh), '0');
 	});
 
+	test('a table that another stream has made anew is known at once', async () => {
+		// A pragma keeps the stream's connection, which knows the older table.
+		const opened = await run(null, ['PRAGMA foreign_keys=ON', 'CREATE TABLE renewed(a)', 'SELECT * FROM renewed']);
+		await run(null, ['DROP TABLE renewed', 'CREATE TABLE renewed(a, b)', close]);
+		await run(opened.json.baton, ['INSERT INTO renewed VALUES (1, 2)', close]);
+		assert.equal(await count('renewed'), 1);
+	});
+
 	test('foreign keys are off on a fresh stream, and stay as a stream set them', async () => {
 		await run(null, ['CREATE TABLE parent(id INTEGER PRIMARY KEY)', 'CREATE TABLE child(p REFERENCES parent)', close]);
 		const one = await run(null, ['PRAGMA foreign_keys = ON', 'PRAGMA foreign_keys']);
