@@ -428,6 +428,17 @@ static bool send_columns(struct result_sink *sink, sqlite3_stmt *stmt, int count
 	return ok;
 }
 
+// A write that gives rows has done all of its work with the first of them, and would be committed by a mere reset: who
+// gets an error for it must find nothing of it.
+static void undo_write(struct connection *connection)
+{
+	struct run *run = &connection->run;
+	if (!run->sink->provisional || !run->cached->writes)
+		return;
+	sqlite3_interrupt(connection->db);
+	sqlite3_step(run->cached->stmt);
+}
+
 // One piece: until the end, or until the sink has enough. out_paused NULL: until the end.
 static bool step_rows(struct connection *connection, bool *out_paused, struct error *err)
 {
@@ -471,8 +482,10 @@ static bool step_rows(struct connection *connection, bool *out_paused, struct er
 		free(values);
 	if (out_paused)
 		*out_paused = paused;
-	if (!ok)
+	if (!ok) {
+		undo_write(connection);
 		return false;
+	}
 	return paused || rc == SQLITE_DONE ? true : stopped(connection, rc, err);
 }
 

@@ -238,6 +238,7 @@ static void begin_piece(struct cursor *cursor, struct program *program, size_t e
 	cursor->program = program;
 	cursor->entry_count = 0;
 	cursor->entries_max = entries_max;
+	cursor->bytes_max = bytes_max;
 	cursor->size_max = bytes_max < SIZE_MAX - size ? size + bytes_max : SIZE_MAX;
 	cursor->encoder.out = &program->out;
 	cursor->held.out = encode_to(program->out.wire, &cursor->held.bytes);
@@ -277,8 +278,9 @@ bool cursor_settle(struct cursor *cursor, struct error *err)
 	return true;
 }
 
-void cursor_sent(struct cursor *cursor)
+void cursor_sent(struct cursor *cursor, bool enough)
 {
+	cursor->size_max = enough ? 0 : cursor->bytes_max;
 	cursor->waiting_since_ns = 0;
 	if (!holds_entries(cursor) && cursor->gauge.all)
 		gauge_release(&cursor->gauge);

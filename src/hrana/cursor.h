@@ -40,6 +40,7 @@ struct cursor {
 	// of the present piece
 	size_t entry_count;
 	size_t entries_max;
+	size_t bytes_max;
 	size_t size_max; // of the output
 	/// Set by the caller after cursor_begin, or NULL. Called in the middle of a piece, on its thread, when entries have
 	/// waited for some milliseconds and the statement works on without giving any: to send what the output holds.
@@ -61,8 +62,8 @@ MUST_USE bool cursor_run(struct cursor *cursor, struct program *program, size_t 
 /// Waits until all that entries told so far is durable. Also from `flush`. Fails: as fleet_session_settle.
 MUST_USE bool cursor_settle(struct cursor *cursor, struct error *err);
 
-/// For flush, and between pieces: the output was emptied.
-void cursor_sent(struct cursor *cursor);
+/// The output was emptied: also in `flush`, after which the piece goes on, until the next row if `enough`.
+void cursor_sent(struct cursor *cursor, bool enough);
 
 /// Stops what still runs. Must be called before the stream is given back; of a zeroed cursor, too.
 void cursor_end(struct cursor *cursor);

@@ -1,25 +1,9 @@
 #include "hrana/quick.h"
 
-#include <string.h>
-#include <strings.h>
-
 #include "fleet/fleet.h"
 #include "hrana/errors.h"
 #include "hrana/pipeline.h"
-
-static bool begins_with_word(const char *sql, size_t size, const char *word)
-{
-	size_t length = strlen(word);
-	return size > length && strncasecmp(sql, word, length) == 0 &&
-	       (sql[length] == ' ' || sql[length] == '(' || sql[length] == '\n' || sql[length] == '\t' ||
-		sql[length] == '*');
-}
-
-static bool is_plain_read(const struct statement *statement)
-{
-	return begins_with_word(statement->sql, statement->sql_size, "SELECT") ||
-	       begins_with_word(statement->sql, statement->sql_size, "VALUES");
-}
+#include "hrana/run.h"
 
 static bool fits(const struct call *call)
 {
@@ -31,7 +15,7 @@ static bool fits(const struct call *call)
 	    first->step.replication_index != 0)
 		return false;
 	return pipeline->request_count == 2 ? pipeline->requests[1].kind == REQUEST_CLOSE
-					    : is_plain_read(&first->step.statement);
+					    : run_is_plain_read(&first->step.statement);
 }
 
 // The last of the two who must be done with the call, the network thread that wrote the reply and the flusher

@@ -1,5 +1,7 @@
 #include "hrana/run.h"
 
+#include <strings.h>
+
 #include "base/arena.h"
 #include "hrana/batch.h"
 #include "hrana/errors.h"
@@ -15,6 +17,20 @@ struct program program_begin(struct hrana *hrana, struct arena *arena, const str
 			  .all_max = hrana->limits.replies_bytes_max,
 			  .reply_max = hrana->limits.reply_bytes_max},
 	};
+}
+
+static bool begins_with_word(const char *sql, size_t size, const char *word)
+{
+	size_t length = strlen(word);
+	return size > length && strncasecmp(sql, word, length) == 0 &&
+	       (sql[length] == ' ' || sql[length] == '(' || sql[length] == '\n' || sql[length] == '\t' ||
+		sql[length] == '*');
+}
+
+bool run_is_plain_read(const struct statement *statement)
+{
+	return begins_with_word(statement->sql, statement->sql_size, "SELECT") ||
+	       begins_with_word(statement->sql, statement->sql_size, "VALUES");
 }
 
 bool run_find_text(struct program *program, struct step *step, struct error *err)

@@ -11,6 +11,9 @@
 /// execute, batch, sequence, describe, get_autocommit: writes what the answer holds beyond its type.
 MUST_USE bool run_request(struct program *program, struct request *request, struct error *err);
 
+/// Whether a statement whose text is known can only read; false says nothing.
+bool run_is_plain_read(const struct statement *statement);
+
 /// Puts the stored text into a step that names one.
 MUST_USE bool run_find_text(struct program *program, struct step *step, struct error *err);
 

@@ -337,7 +337,8 @@ static void a_promised_baton_waits_for_the_end_of_the_request(void **state)
 	assert_int_equal(code_of(streams, &early), ERR_BATON_REUSED);
 	assert_int_equal(first.calls, 0);
 	struct named exact = release(streams, stream);
-	assert_memory_equal(&exact.baton, &early, sizeof(early));
+	assert_int_equal(exact.baton.id, early.id);
+	assert_int_equal(exact.baton.sequence, early.sequence);
 	assert_int_equal(first.calls, 1);
 	assert_int_equal(second.calls, 0);
 	assert_false(stream_await(streams, &grant, &early, &second.waiter)); // nothing to wait for
