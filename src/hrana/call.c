@@ -130,16 +130,41 @@ static void start(struct admission_ticket *ticket)
 	net_request_run(call->request, work_on_worker, call, call->urgent);
 }
 
-void call_dispatch(struct call *call, call_work *work)
+static void enter(struct call *call)
 {
 	struct error err;
-	call->work = work;
 	call->ticket.start = start;
 	if (!admission_enter(call->hrana->admission, call->grant.database, &call->ticket, call->urgent,
 			     &err)) {
 		call_fail(call, &err);
 		call_finish(call);
 	}
+}
+
+static void enter_after(struct stream_waiter *waiter)
+{
+	enter(CONTAINER_OF(waiter, struct call, waiter));
+}
+
+void call_dispatch(struct call *call, call_work *work)
+{
+	call->work = work;
+	call->waiter.go = enter_after;
+	if (!call->has_baton ||
+	    !stream_await(call->hrana->streams, &call->grant, &call->baton, &call->waiter))
+		enter(call);
+}
+
+void call_pause(struct call *call)
+{
+	call->admitted = false;
+	admission_leave(call->hrana->admission, call->grant.database);
+}
+
+void call_go_on(struct call *call)
+{
+	call->urgent = true; // never refused
+	enter(call);
 }
 
 bool call_open_stream(struct call *call, struct error *err)
@@ -188,5 +213,8 @@ void call_finish(struct call *call)
 	gauge_release(&call->program.gauge);
 	if (call->admitted)
 		admission_leave(call->hrana->admission, call->grant.database);
-	net_request_finish(call->request);
+	if (call->cut)
+		net_reply_break(call->request);
+	else
+		net_request_finish(call->request);
 }

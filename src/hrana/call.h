@@ -20,6 +20,7 @@
 #include "platform/access.h"
 
 struct call;
+struct cursor_reply;
 typedef void call_work(struct call *call);
 typedef bool call_decode(struct call *call, struct error *err);
 
@@ -43,10 +44,14 @@ struct call {
 	call_work *then;
 	call_work *work;
 	struct admission_ticket ticket;
+	struct stream_waiter waiter;
 	bool urgent;
 	bool admitted;
 	bool closed;    // the client asked for the end of the stream
 	unsigned steps; // taken since the last look at the client's connection
+
+	struct cursor_reply *cursor_reply; // of a cursor
+	bool cut;                          // its reply ends in the middle
 
 	// On the quick path (quick.c).
 	struct quick_wait wait;
@@ -68,8 +73,12 @@ MUST_USE bool call_read_baton(struct call *call, const char *baton, size_t size,
 /// Decodes the body and goes on with `then`: at once, or for a large body on a worker. A failure is answered.
 void call_decode_then(struct call *call, call_decode *decode, call_work *then);
 
-/// Runs `work` on a worker, soon. A refusal (429) is answered here.
+/// Runs `work` on a worker, soon: after the request that promised the baton. A refusal (429) is answered here.
 void call_dispatch(struct call *call, call_work *work);
+/// Between two pieces of work: no worker is held, and no other request of the database waits for this one.
+void call_pause(struct call *call);
+/// Runs `work` again, before those that have not begun. From any thread.
+void call_go_on(struct call *call);
 
 /// Finds or opens the call's stream (stream.h).
 MUST_USE bool call_open_stream(struct call *call, struct error *err);
@@ -81,7 +90,7 @@ MUST_USE bool call_leave_stream(struct call *call, char baton[BATON_TEXT_BYTES],
 void call_restart_reply(struct call *call);
 /// Ends the stream, if there is one, and makes the reply say `err`.
 void call_fail(struct call *call, const struct error *err);
-/// Sends the reply. The call is gone afterwards.
+/// Sends the reply, or what is left of it. The call is gone afterwards.
 void call_finish(struct call *call);
 
 /// For requests that have no call.

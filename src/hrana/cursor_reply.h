@@ -1,7 +1,8 @@
 /// cursor_reply: POST /v3/cursor, a batch whose results come as lines (spec/hrana.md §3.3).
 ///
-/// The lines are collected, within the limit of a reply, and sent when the batch has ended and is durable: so
-/// no line ever tells of what a crash can take back.
+/// A small result goes out whole, with the baton of the stream as it then is. Any other is sent while SQLite steps: each
+/// piece once what it tells is durable, and no further one is made while much waits for the client, who holds neither a
+/// thread nor an admission meanwhile. The baton in the head is then a promise (stream_promise).
 #ifndef ATOLL_HRANA_CURSOR_REPLY_H
 #define ATOLL_HRANA_CURSOR_REPLY_H
 

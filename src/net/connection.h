@@ -4,7 +4,7 @@
 /// HTTP library calls exchange.c for each step: request line, head, pieces of the body, end of the body,
 /// reply sent. A request that its handler did not finish at once is suspended in the library, and resumed by
 /// net_request_finish, wherever that is called: `state` decides which of the two came first. Requests whose handler reads
-/// the body itself go by intake.h.
+/// the body itself go by intake.h, replies that are written while they are sent by outflow.h.
 #ifndef ATOLL_NET_CONNECTION_H
 #define ATOLL_NET_CONNECTION_H
 
@@ -24,6 +24,7 @@
 
 struct connection;
 struct intake;
+struct outflow;
 struct tls;
 struct sweeper;
 
@@ -91,6 +92,7 @@ struct net_request {
 	struct header *queries; // in the arena
 	size_t query_count;
 
+	struct outflow *outflow; // of a reply that is written while it is sent
 	struct buffer reply;
 	bool has_file; // instead of the buffer
 	int file_fd;
@@ -162,6 +164,8 @@ struct net_server {
 	size_t held_count;         // requests suspended and not resumed yet
 	size_t intake_count;       // streams whose handler has not finished
 	struct intake *intakes;
+	size_t outflow_count; // replies whose handler has not finished
+	struct outflow *outflows;
 };
 
 // exchange.c: the library's callbacks. cls is the server.
@@ -169,6 +173,10 @@ void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd);
 enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
 			      const char *version, const char *upload, size_t *upload_size, void **context);
 void exchange_end(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode why);
+
+// request.c
+/// Lets the network thread send the reply, as it is or as it will be: the end of its handler's turn.
+void request_answer(struct net_request *request);
 
 // server.c
 void connection_free(struct connection *connection);

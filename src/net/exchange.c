@@ -8,6 +8,7 @@
 
 #include "base/disk.h"
 #include "net/intake.h"
+#include "net/outflow.h"
 
 // The library's order of calls: exchange_begin with the request line; exchange_step after the head; again for
 // each piece of the body; again, without a piece, after the body; again when a suspended request was resumed;
@@ -40,7 +41,7 @@ void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd)
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct connection *connection = info->socket_context;
 	struct net_request *request = &connection->request;
-	if (request->intake)
+	if (request->intake || request->outflow)
 		return NULL; // the last one's handler still runs, though the library has answered for it
 	request->target_size = strlen(target);
 	request->target_ok = is_target(target, request->target_size);
@@ -92,6 +93,12 @@ void exchange_end(void *cls, struct MHD_Connection *mhd, void **context, enum MH
 			return;
 		intake_free(request->intake);
 		request->intake = NULL;
+	}
+	if (request->outflow) {
+		if (!outflow_close(request->outflow))
+			return;
+		outflow_free(request->outflow);
+		request->outflow = NULL;
 	}
 	request_reset(request);
 	atomic_store(&request->connection->phase, PHASE_WAITING);

@@ -8,6 +8,7 @@
 
 #include "base/json_write.h"
 #include "base/trace.h"
+#include "net/outflow.h"
 
 static const char json_type[] = "application/json";
 
@@ -15,13 +16,15 @@ static const char *type_of(const struct net_request *request)
 {
 	if (request->content_type)
 		return request->content_type;
-	return request->reply.size > 0 && !request->has_file ? json_type : NULL;
+	return (request->reply.size > 0 || request->outflow) && !request->has_file ? json_type : NULL;
 }
 
 // The request's buffer stays where it is until the library says that the reply is sent; a file is the library's to close.
 static struct MHD_Response *body_of(struct net_request *request)
 {
 	struct buffer *body = &request->reply;
+	if (request->outflow)
+		return outflow_response(request->outflow);
 	if (!request->has_file)
 		return MHD_create_response_from_buffer(body->size, body->data ? body->data : "",
 						       MHD_RESPMEM_PERSISTENT);
@@ -42,7 +45,9 @@ static struct MHD_Response *response_of(struct net_request *request)
 	for (size_t i = 0; i < request->reply_header_count; i++)
 		MHD_add_response_header(response, request->reply_headers[i].name.at,
 					request->reply_headers[i].value.at);
-	if (request->close ||
+	// The library has no use for the body of a HEAD and ends the exchange before its handler does.
+	bool bodiless = request->outflow && strcmp(request->method, "HEAD") == 0;
+	if (request->close || bodiless ||
 	    atomic_load_explicit(&request->connection->server->draining, memory_order_relaxed))
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	return response;

@@ -8,6 +8,7 @@
 #include "base/disk.h"
 #include "net/connection.h"
 #include "net/intake.h"
+#include "net/outflow.h"
 
 const char *net_request_method(const struct net_request *request)
 {
@@ -152,6 +153,8 @@ bool net_request_is_abandoned(const struct net_request *request)
 {
 	if (request->intake && intake_is_closed(request->intake))
 		return true;
+	if (request->outflow && outflow_is_closed(request->outflow))
+		return true;
 	struct pollfd socket = {.fd = request->connection->fd, .events = POLLRDHUP};
 	return poll(&socket, 1, 0) > 0 && (socket.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
@@ -210,12 +213,8 @@ uint64_t net_request_body_size(const struct net_request *request)
 	return request->body_size;
 }
 
-void net_request_finish(struct net_request *request)
+void request_answer(struct net_request *request)
 {
-	if (request->intake) {
-		intake_finish(request);
-		return;
-	}
 	struct connection *connection = request->connection;
 	int before = atomic_exchange(&request->state, STATE_FINISHED);
 	ASSERT(before != STATE_FINISHED);
@@ -227,4 +226,14 @@ void net_request_finish(struct net_request *request)
 	if (--server->held_count == 0)
 		pthread_cond_broadcast(&server->changed);
 	pthread_mutex_unlock(&server->mutex);
+}
+
+void net_request_finish(struct net_request *request)
+{
+	if (request->intake)
+		intake_finish(request);
+	else if (request->outflow)
+		outflow_finish(request);
+	else
+		request_answer(request);
 }

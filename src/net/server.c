@@ -14,6 +14,7 @@
 #include "base/trace.h"
 #include "net/connection.h"
 #include "net/intake.h"
+#include "net/outflow.h"
 #include "net/sweeper.h"
 #include "net/tls.h"
 
@@ -157,6 +158,7 @@ void connection_free(struct connection *connection)
 	if (connection->request.has_file)
 		fd_cleanup(&connection->request.file_fd);
 	intake_free(connection->request.intake);
+	outflow_free(connection->request.outflow);
 	free(connection);
 }
 
@@ -173,7 +175,8 @@ static void connection_close(struct connection *connection)
 	pthread_cond_broadcast(&server->changed);
 	pthread_mutex_unlock(&server->mutex);
 	struct intake *intake = connection->request.intake;
-	if (!intake || intake_orphan(intake))
+	struct outflow *outflow = connection->request.outflow;
+	if ((!intake || intake_orphan(intake)) && (!outflow || outflow_orphan(outflow)))
 		connection_free(connection);
 }
 
@@ -362,7 +365,7 @@ static bool is_handling_locked(const struct net_server *server)
 		if (atomic_load(&at->phase) == PHASE_HANDLING)
 			return true;
 	}
-	return server->held_count > 0 || server->intake_count > 0;
+	return server->held_count > 0 || server->intake_count > 0 || server->outflow_count > 0;
 }
 
 // The library can stop listening, but does so in a race with its own threads that it ends by aborting the
@@ -384,6 +387,7 @@ void net_server_stop(struct net_server *server)
 	atomic_store(&server->stopping, true);
 	sweeper_stop(server->sweeper);
 	intakes_break(server);
+	outflows_break(server);
 	// The library aborts when it is stopped over a suspended request.
 	pthread_mutex_lock(&server->mutex);
 	while (is_handling_locked(server))
