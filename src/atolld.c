@@ -282,6 +282,7 @@ static bool start_doors(struct atolld *atolld, struct error *err)
 		.limits = {.request_bytes_max = (size_t)settings->request_body_max,
 			   .result_bytes_max = (size_t)settings->result_bytes_max,
 			   .stream_count_max = (int)settings->streams_max,
+			   .socket_stream_count_max = (int)settings->socket_streams_max,
 			   .stream_idle_ms = settings->stream_idle_timeout},
 	};
 	if (!read_baton_key(settings, hrana.baton_key, err) || !hrana_open(&hrana, &atolld->hrana, err))
@@ -329,6 +330,9 @@ static bool start_server(struct atolld *atolld, struct error *err)
 		.sites = sites,
 		.site_count = ARRAY_LENGTH(sites),
 		.connections_max = (size_t)sockets_max(settings, files_of_process()),
+		.sockets_max = (size_t)settings->sockets_max,
+		.socket_message_bytes_max = (size_t)settings->socket_message_max,
+		.socket_queue_bytes_max = (size_t)settings->socket_queue_max,
 		.head_bytes_max = HEAD_BYTES_MAX,
 		.streams_max = (size_t)settings->uploads_max,
 		.idle_timeout_s = IDLE_TIMEOUT_S,

@@ -38,6 +38,8 @@ struct hrana_limits {
 	int stored_sql_count_max;         // texts a stream may store (50)
 	size_t stored_sql_bytes_max;      // of one text (20,000)
 	size_t stored_database_bytes_max; // of all texts stored by the streams of a database (16 MiB)
+	int socket_stream_count_max;      // streams of one WebSocket (128)
+	int socket_text_count_max;        // texts that a WebSocket may store (150)
 	int running_count_max;            // requests of a database on workers at a moment (32)
 	int waiting_count_max;            // requests of a database that wait for that (1024)
 };

@@ -8,6 +8,7 @@
 #include "hrana/errors.h"
 #include "hrana/pipeline.h"
 #include "hrana/simple.h"
+#include "hrana/socket.h"
 #include "net/target.h"
 
 // -- answers that need no database ----------------------------------------------------------------------
@@ -43,8 +44,10 @@ static void handle_greeting(void *context, struct net_request *request)
 // Without the headers of a WebSocket there is nothing here.
 static void handle_root(void *context, struct net_request *request)
 {
-	(void)context;
-	answer_text(request, 404, "");
+	if (net_request_wants_socket(request))
+		socket_handle(context, request);
+	else
+		answer_text(request, 404, "");
 }
 
 // What decides an embedded replica's protocol: 404 says "not here" to those who may ask.
@@ -196,6 +199,8 @@ static struct hrana_limits limits_of(const struct hrana_limits *given)
 	OTHERWISE(stored_sql_count_max, 50);
 	OTHERWISE(stored_sql_bytes_max, 20000);
 	OTHERWISE(stored_database_bytes_max, (size_t)16 * 1024 * 1024);
+	OTHERWISE(socket_stream_count_max, 128);
+	OTHERWISE(socket_text_count_max, 150);
 	OTHERWISE(running_count_max, 32);
 	OTHERWISE(waiting_count_max, 1024);
 #undef OTHERWISE

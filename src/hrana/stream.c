@@ -643,6 +643,18 @@ void stream_wrote(struct stream *stream)
 	stream->wrote = true;
 }
 
+bool stream_has_written(const struct stream *stream)
+{
+	return stream->wrote;
+}
+
+void stream_abandon(struct streams *streams, struct stream *stream)
+{
+	pthread_mutex_lock(&streams->mutex);
+	interrupt_locked(stream);
+	pthread_mutex_unlock(&streams->mutex);
+}
+
 bool stream_is_abandoned(const struct stream *stream)
 {
 	return atomic_load(&stream->abandoned);

@@ -82,6 +82,10 @@ struct fleet_session *stream_session(const struct stream *stream);
 
 /// Says that the session holds a last_insert_rowid() or changes() that its client may ask for.
 void stream_wrote(struct stream *stream);
+/// Whether it does.
+bool stream_has_written(const struct stream *stream);
+/// Nobody waits for what the stream does any more: its statement is interrupted, as is any that it begins.
+void stream_abandon(struct streams *streams, struct stream *stream);
 /// True once the request's client was found gone, or the server is stopping: its statement was interrupted, and the
 /// stream must end with the request.
 bool stream_is_abandoned(const struct stream *stream);

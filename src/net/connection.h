@@ -24,7 +24,9 @@
 
 struct connection;
 struct intake;
+struct net_socket;
 struct outflow;
+struct sockets;
 struct tls;
 struct sweeper;
 
@@ -92,7 +94,8 @@ struct net_request {
 	struct header *queries; // in the arena
 	size_t query_count;
 
-	struct outflow *outflow; // of a reply that is written while it is sent
+	struct net_socket *socket; // that the connection is to become
+	struct outflow *outflow;   // of a reply that is written while it is sent
 	struct buffer reply;
 	bool has_file; // instead of the buffer
 	int file_fd;
@@ -153,6 +156,7 @@ struct net_server {
 	char id_prefix[9];
 	char address[80];
 	struct sweeper *sweeper;
+	struct sockets *sockets;
 	atomic_bool draining; // new requests are refused
 	atomic_bool stopping; // no handler is called any more
 

@@ -9,6 +9,7 @@
 #include "base/disk.h"
 #include "net/intake.h"
 #include "net/outflow.h"
+#include "net/sockets.h"
 
 // The library's order of calls: exchange_begin with the request line; exchange_step after the head; again for
 // each piece of the body; again, without a piece, after the body; again when a suspended request was resumed;
@@ -94,6 +95,7 @@ void exchange_end(void *cls, struct MHD_Connection *mhd, void **context, enum MH
 		intake_free(request->intake);
 		request->intake = NULL;
 	}
+	socket_abandon(request);
 	if (request->outflow) {
 		if (!outflow_close(request->outflow))
 			return;

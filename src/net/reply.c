@@ -9,6 +9,7 @@
 #include "base/json_write.h"
 #include "base/trace.h"
 #include "net/outflow.h"
+#include "net/sockets.h"
 
 static const char json_type[] = "application/json";
 
@@ -23,6 +24,8 @@ static const char *type_of(const struct net_request *request)
 static struct MHD_Response *body_of(struct net_request *request)
 {
 	struct buffer *body = &request->reply;
+	if (request->socket)
+		return socket_response(request->socket);
 	if (request->outflow)
 		return outflow_response(request->outflow);
 	if (!request->has_file)
@@ -47,6 +50,8 @@ static struct MHD_Response *response_of(struct net_request *request)
 					request->reply_headers[i].value.at);
 	// The library has no use for the body of a HEAD and ends the exchange before its handler does.
 	bool bodiless = request->outflow && strcmp(request->method, "HEAD") == 0;
+	if (request->socket)
+		return response;
 	if (request->close || bodiless ||
 	    atomic_load_explicit(&request->connection->server->draining, memory_order_relaxed))
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");

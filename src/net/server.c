@@ -15,6 +15,7 @@
 #include "net/connection.h"
 #include "net/intake.h"
 #include "net/outflow.h"
+#include "net/sockets.h"
 #include "net/sweeper.h"
 #include "net/tls.h"
 
@@ -241,7 +242,8 @@ static struct MHD_Daemon *start_daemon(struct net_server *server, const struct n
 	// The library shares the connections out among its threads and starts none that would get none.
 	if (threads > options->connections_max)
 		threads = (unsigned)options->connections_max;
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
+			 MHD_USE_ERROR_LOG;
 	if (server->tls)
 		flags |= MHD_USE_TLS;
 	struct MHD_OptionItem more[4] = {0};
@@ -315,13 +317,17 @@ bool net_server_start(const struct net_options *options, struct net_server **out
 		options->listener->fd = -1;
 	}
 	if ((options->tls_cert && !tls_open(options->tls_cert, options->tls_key, &server->tls, err)) ||
-	    (listener.fd < 0 && !net_listen(options->listen, &listener, err))) {
+	    (listener.fd < 0 && !net_listen(options->listen, &listener, err)) ||
+	    (options->sockets_max > 0 &&
+	     !sockets_start(options->sockets_max, options->socket_message_bytes_max,
+			    options->socket_queue_bytes_max, &server->sockets, err))) {
 		server_free(server);
 		return false;
 	}
 	memcpy(server->address, listener.address, sizeof(server->address));
 	server->daemon = start_daemon(server, options, listener.fd);
 	if (!server->daemon) {
+		sockets_stop(server->sockets);
 		server_free(server);
 		return error_set(err, ERR_INTERNAL, "the HTTP library did not start");
 	}
@@ -373,6 +379,8 @@ static bool is_handling_locked(const struct net_server *server)
 void net_server_drain(struct net_server *server, int64_t deadline_ms)
 {
 	atomic_store(&server->draining, true);
+	if (server->sockets)
+		sockets_drain(server->sockets);
 	pthread_mutex_lock(&server->mutex);
 	while (is_busy_locked(server) && clock_cond_wait(&server->changed, &server->mutex, deadline_ms)) {
 	}
@@ -393,6 +401,7 @@ void net_server_stop(struct net_server *server)
 	while (is_handling_locked(server))
 		clock_cond_wait(&server->changed, &server->mutex, INT64_MAX);
 	pthread_mutex_unlock(&server->mutex);
+	sockets_stop(server->sockets);
 	MHD_stop_daemon(server->daemon);
 	server_free(server);
 }

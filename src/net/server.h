@@ -79,6 +79,9 @@ struct net_options {
 	size_t site_count;
 	size_t connections_max;
 	size_t head_bytes_max;
+	size_t sockets_max;              // WebSockets
+	size_t socket_message_bytes_max; // of one message
+	size_t socket_queue_bytes_max;   // that wait for a client, before nothing more is read of it
 	size_t streams_max; // NET_STREAM requests under way, each of which holds a worker; more get ERR_BUSY
 	int idle_timeout_s;
 };
@@ -166,9 +169,5 @@ void net_reply_when_drained(struct net_request *request, size_t waiting_max, net
 MUST_USE bool net_reply_wait(struct net_request *request, size_t waiting_max, struct error *err);
 /// Ends the request in the middle: the client sees a cut body, not a complete one.
 void net_reply_break(struct net_request *request);
-
-/// May be called before the reply is finished or begun, by a handler that is on a worker: the body is compressed if the
-/// client takes that, it pays, and the setting allows it (net/compress.h). Each net_reply_push is then followed by a flush.
-void net_reply_compress(struct net_request *request);
 
 #endif

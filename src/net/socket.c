@@ -1,0 +1,595 @@
+#include "net/socket.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gnutls/crypto.h>
+#include <microhttpd.h>
+#include <wslay/wslay.h>
+
+#include "base/clock.h"
+#include "base/crypt.h"
+#include "net/connection.h"
+#include "net/sockets.h"
+
+#define RFC_KEY_SUFFIX "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+enum {
+	EVENTS_AT_ONCE = 64,
+	TICK_MS = 250,
+	CLOSE_WAIT_MS = 1000,
+	STALL_MS = 30 * 1000, // a client that takes nothing for so long has gone
+	REASON_BYTES_MAX = 123,
+	KEY_BYTES = 24,
+	READS_A_TURN = 4, // so that one socket does not keep the loop from the others
+};
+
+// A message that was read and not delivered yet.
+struct inbound {
+	struct inbound *next;
+	enum net_frame frame;
+	size_t size;
+	char bytes[];
+};
+
+struct net_socket {
+	struct sockets *sockets;
+	struct net_socket_events events;
+	void *context;
+	const char *protocol;
+	char accept[32];
+	_Atomic(int) references;
+	// guarded by the list's mutex
+	struct net_socket *previous;
+	struct net_socket *next;
+
+	pthread_mutex_t mutex;
+	// guarded by mutex
+	wslay_event_context_ptr frames;
+	struct MHD_UpgradeResponseHandle *upgraded; // NULL: not opened yet, or ended
+	int fd;
+	char *early; // bytes that the library had read behind the head
+	size_t early_size;
+	bool paused;
+	bool closing;
+	bool gone;      // of the peer: nothing can be sent any more
+	unsigned armed; // epoll events
+	int64_t close_by_ms;
+	int64_t sent_ms; // when the client last took something
+	struct inbound *first;
+	struct inbound **end;
+	int reads; // in this turn
+};
+
+struct sockets {
+	size_t count_max;
+	size_t message_bytes_max;
+	size_t queued_bytes_max;
+	int epoll;
+	int wake;
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	// guarded by mutex
+	struct net_socket *all;
+	size_t count;
+	bool draining;
+	bool stopping;
+};
+
+// -- references -------------------------------------------------------------------------------------------
+
+struct net_socket *net_socket_hold(struct net_socket *socket)
+{
+	atomic_fetch_add(&socket->references, 1);
+	return socket;
+}
+
+void net_socket_release(struct net_socket *socket)
+{
+	if (atomic_fetch_sub(&socket->references, 1) != 1)
+		return;
+	while (socket->first) {
+		struct inbound *gone = socket->first;
+		socket->first = gone->next;
+		free(gone);
+	}
+	wslay_event_context_free(socket->frames);
+	pthread_mutex_destroy(&socket->mutex);
+	free(socket->early);
+	free(socket);
+}
+
+// -- frames; all under the socket's mutex --------------------------------------------------------------------
+
+static ssize_t take_early(struct net_socket *socket, uint8_t *bytes, size_t size)
+{
+	size_t taken = size < socket->early_size ? size : socket->early_size;
+	memcpy(bytes, socket->early, taken);
+	socket->early_size -= taken;
+	memmove(socket->early, socket->early + taken, socket->early_size);
+	return (ssize_t)taken;
+}
+
+static ssize_t on_receive(wslay_event_context_ptr frames, uint8_t *bytes, size_t size, int flags,
+			  void *context)
+{
+	(void)flags;
+	struct net_socket *socket = context;
+	if (socket->early_size > 0)
+		return take_early(socket, bytes, size);
+	if (socket->reads++ >= READS_A_TURN) {
+		wslay_event_set_error(frames, WSLAY_ERR_WOULDBLOCK);
+		return -1;
+	}
+	ssize_t got = recv(socket->fd, bytes, size, MSG_DONTWAIT);
+	if (got > 0)
+		return got;
+	bool later = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+	wslay_event_set_error(frames, later ? WSLAY_ERR_WOULDBLOCK : WSLAY_ERR_CALLBACK_FAILURE);
+	return -1;
+}
+
+static ssize_t on_send(wslay_event_context_ptr frames, const uint8_t *bytes, size_t size, int flags,
+		       void *context)
+{
+	struct net_socket *socket = context;
+	int more = flags & WSLAY_MSG_MORE ? MSG_MORE : 0;
+	ssize_t sent = send(socket->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL | more);
+	if (sent >= 0) {
+		socket->sent_ms = clock_coarse_ms();
+		return sent;
+	}
+	bool later = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+	wslay_event_set_error(frames, later ? WSLAY_ERR_WOULDBLOCK : WSLAY_ERR_CALLBACK_FAILURE);
+	return -1;
+}
+
+static void on_message(wslay_event_context_ptr frames, const struct wslay_event_on_msg_recv_arg *arg,
+		       void *context)
+{
+	(void)frames;
+	struct net_socket *socket = context;
+	if (wslay_is_ctrl_frame(arg->opcode) || socket->closing)
+		return;
+	struct inbound *message = malloc(sizeof(*message) + arg->msg_length + 1);
+	ASSERT(message != NULL);
+	message->next = NULL;
+	message->frame = arg->opcode == WSLAY_TEXT_FRAME ? NET_TEXT : NET_BINARY;
+	message->size = arg->msg_length;
+	memcpy(message->bytes, arg->msg, arg->msg_length);
+	message->bytes[arg->msg_length] = '\0';
+	*socket->end = message;
+	socket->end = &message->next;
+}
+
+static const struct wslay_event_callbacks callbacks = {
+	.recv_callback = on_receive,
+	.send_callback = on_send,
+	.on_msg_recv_callback = on_message,
+};
+
+static bool is_full_locked(struct net_socket *socket)
+{
+	return wslay_event_get_queued_msg_length(socket->frames) > socket->sockets->queued_bytes_max;
+}
+
+// What the loop is to wait for.
+static void arm_locked(struct net_socket *socket)
+{
+	if (!socket->upgraded)
+		return;
+	unsigned wanted = EPOLLRDHUP;
+	bool reads = !socket->paused && (socket->closing || !is_full_locked(socket));
+	if (reads && !socket->gone && wslay_event_want_read(socket->frames))
+		wanted |= EPOLLIN;
+	if (!socket->gone && wslay_event_want_write(socket->frames))
+		wanted |= EPOLLOUT;
+	if (wanted == socket->armed)
+		return;
+	socket->armed = wanted;
+	struct epoll_event event = {.events = wanted, .data.ptr = socket};
+	epoll_ctl(socket->sockets->epoll, EPOLL_CTL_MOD, socket->fd, &event);
+}
+
+static void flush_locked(struct net_socket *socket)
+{
+	if (!socket->upgraded || socket->gone)
+		return;
+	if (wslay_event_want_write(socket->frames) && wslay_event_send(socket->frames) != 0) {
+		socket->gone = true;
+		shutdown(socket->fd, SHUT_RDWR); // the loop sees it
+	}
+	arm_locked(socket);
+}
+
+void net_socket_send(struct net_socket *socket, enum net_frame frame, const void *bytes, size_t size)
+{
+	struct wslay_event_msg message = {
+		.opcode = frame == NET_TEXT ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME,
+		.msg = bytes,
+		.msg_length = size,
+	};
+	pthread_mutex_lock(&socket->mutex);
+	if (!socket->closing && !socket->gone) {
+		if (wslay_event_get_queued_msg_count(socket->frames) == 0)
+			socket->sent_ms = clock_coarse_ms();
+		wslay_event_queue_msg(socket->frames, &message);
+		flush_locked(socket);
+	}
+	pthread_mutex_unlock(&socket->mutex);
+}
+
+bool net_socket_is_full(struct net_socket *socket)
+{
+	pthread_mutex_lock(&socket->mutex);
+	bool full = !socket->gone && is_full_locked(socket);
+	pthread_mutex_unlock(&socket->mutex);
+	return full;
+}
+
+void net_socket_pause(struct net_socket *socket, bool paused)
+{
+	pthread_mutex_lock(&socket->mutex);
+	if (socket->paused != paused) {
+		socket->paused = paused;
+		arm_locked(socket);
+	}
+	pthread_mutex_unlock(&socket->mutex);
+}
+
+// The longest beginning of a reason that fits and does not end inside a character.
+static size_t reason_size(const char *reason)
+{
+	size_t size = strnlen(reason, REASON_BYTES_MAX + 1);
+	if (size <= REASON_BYTES_MAX)
+		return size;
+	size = REASON_BYTES_MAX;
+	while (size > 0 && ((unsigned char)reason[size] & 0xC0) == 0x80)
+		size--;
+	return size;
+}
+
+void net_socket_close(struct net_socket *socket, int code, const char *reason)
+{
+	pthread_mutex_lock(&socket->mutex);
+	if (!socket->closing) {
+		socket->closing = true;
+		socket->close_by_ms = clock_coarse_ms() + CLOSE_WAIT_MS;
+		wslay_event_queue_close(socket->frames, (uint16_t)code, (const uint8_t *)reason,
+					reason_size(reason));
+		flush_locked(socket);
+	}
+	pthread_mutex_unlock(&socket->mutex);
+}
+
+// -- the loop -------------------------------------------------------------------------------------------------
+
+static void unlink_socket(struct net_socket *socket)
+{
+	struct sockets *sockets = socket->sockets;
+	pthread_mutex_lock(&sockets->mutex);
+	if (socket->previous)
+		socket->previous->next = socket->next;
+	else
+		sockets->all = socket->next;
+	if (socket->next)
+		socket->next->previous = socket->previous;
+	sockets->count--;
+	pthread_mutex_unlock(&sockets->mutex);
+}
+
+// The last of a socket; its loop's own reference goes with it.
+static void end_socket(struct net_socket *socket)
+{
+	pthread_mutex_lock(&socket->mutex);
+	struct MHD_UpgradeResponseHandle *upgraded = TAKE(socket->upgraded);
+	socket->gone = true;
+	socket->closing = true;
+	pthread_mutex_unlock(&socket->mutex);
+	if (upgraded) {
+		epoll_ctl(socket->sockets->epoll, EPOLL_CTL_DEL, socket->fd, NULL);
+		MHD_upgrade_action(upgraded, MHD_UPGRADE_ACTION_CLOSE);
+	}
+	unlink_socket(socket);
+	socket->events.closed(socket->context, socket);
+	net_socket_release(socket);
+}
+
+static void deliver(struct net_socket *socket, struct inbound *message)
+{
+	while (message) {
+		struct inbound *next = message->next;
+		socket->events.message(socket->context, socket, message->frame, message->bytes,
+				       message->size);
+		free(message);
+		message = next;
+	}
+}
+
+static void serve(struct net_socket *socket, unsigned events)
+{
+	pthread_mutex_lock(&socket->mutex);
+	socket->reads = 0;
+	bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
+	if (!broken && ((events & EPOLLIN) || socket->early_size > 0) &&
+	    wslay_event_want_read(socket->frames))
+		broken = wslay_event_recv(socket->frames) != 0;
+	else if (events & EPOLLRDHUP)
+		broken = true;
+	// A close frame of the client, or an error of its own, is answered by the library by itself.
+	bool closes = wslay_event_get_close_received(socket->frames) ||
+		      !wslay_event_get_read_enabled(socket->frames);
+	if (closes && !socket->closing) {
+		socket->closing = true;
+		socket->close_by_ms = clock_coarse_ms() + CLOSE_WAIT_MS;
+	}
+	flush_locked(socket);
+	bool over =
+		broken || socket->gone ||
+		(socket->closing && !wslay_event_want_write(socket->frames) &&
+		 (wslay_event_get_close_received(socket->frames) || !wslay_event_want_read(socket->frames)));
+	struct inbound *messages = TAKE(socket->first);
+	socket->end = &socket->first;
+	pthread_mutex_unlock(&socket->mutex);
+	deliver(socket, messages);
+	if (over)
+		end_socket(socket);
+}
+
+static bool is_late(struct net_socket *socket, int64_t now_ms)
+{
+	pthread_mutex_lock(&socket->mutex);
+	bool stalled = wslay_event_want_write(socket->frames) && socket->sent_ms + STALL_MS < now_ms;
+	bool late = socket->upgraded && ((socket->closing && socket->close_by_ms < now_ms) || stalled);
+	pthread_mutex_unlock(&socket->mutex);
+	return late;
+}
+
+// Those that are to be ended by time, or (stopping) all that were opened; one at a time, for the list may change.
+static struct net_socket *find_late(struct sockets *sockets, int64_t now_ms)
+{
+	struct net_socket *found = NULL;
+	pthread_mutex_lock(&sockets->mutex);
+	for (struct net_socket *at = sockets->all; at && !found; at = at->next) {
+		if (sockets->stopping || is_late(at, now_ms))
+			found = at;
+	}
+	pthread_mutex_unlock(&sockets->mutex);
+	return found;
+}
+
+static bool is_stopping(struct sockets *sockets)
+{
+	pthread_mutex_lock(&sockets->mutex);
+	bool stopping = sockets->stopping;
+	pthread_mutex_unlock(&sockets->mutex);
+	return stopping;
+}
+
+static void *run(void *argument)
+{
+	struct sockets *sockets = argument;
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int64_t ticked_ms = clock_coarse_ms();
+	while (!is_stopping(sockets)) {
+		int count = epoll_wait(sockets->epoll, events, EVENTS_AT_ONCE, TICK_MS);
+		for (int i = 0; i < count; i++) {
+			if (events[i].data.ptr)
+				serve(events[i].data.ptr, events[i].events);
+		}
+		int64_t now_ms = clock_coarse_ms();
+		if (now_ms - ticked_ms < TICK_MS)
+			continue;
+		ticked_ms = now_ms;
+		for (struct net_socket *late; !is_stopping(sockets) && (late = find_late(sockets, now_ms));)
+			end_socket(late);
+	}
+	for (struct net_socket *left; (left = find_late(sockets, 0));)
+		end_socket(left);
+	return NULL;
+}
+
+bool sockets_start(size_t count_max, size_t message_bytes_max, size_t queued_bytes_max, struct sockets **out,
+		   struct error *err)
+{
+	struct sockets *sockets = calloc(1, sizeof(*sockets));
+	ASSERT(sockets != NULL);
+	sockets->count_max = count_max;
+	sockets->message_bytes_max = message_bytes_max;
+	sockets->queued_bytes_max = queued_bytes_max;
+	pthread_mutex_init(&sockets->mutex, NULL);
+	sockets->epoll = epoll_create1(EPOLL_CLOEXEC);
+	sockets->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+	bool ok = sockets->epoll >= 0 && sockets->wake >= 0 &&
+		  epoll_ctl(sockets->epoll, EPOLL_CTL_ADD, sockets->wake, &event) == 0 &&
+		  pthread_create(&sockets->thread, NULL, run, sockets) == 0;
+	if (!ok)
+		return error_set(err, ERR_IO, "the loop of WebSockets did not start: %s", strerror(errno));
+	*out = sockets;
+	return true;
+}
+
+void sockets_drain(struct sockets *sockets)
+{
+	pthread_mutex_lock(&sockets->mutex);
+	sockets->draining = true;
+	for (struct net_socket *at = sockets->all; at; at = at->next)
+		net_socket_close(at, NET_CLOSE_GOING_AWAY, "the server is shutting down");
+	pthread_mutex_unlock(&sockets->mutex);
+}
+
+void sockets_stop(struct sockets *sockets)
+{
+	if (!sockets)
+		return;
+	pthread_mutex_lock(&sockets->mutex);
+	sockets->draining = true;
+	sockets->stopping = true;
+	pthread_mutex_unlock(&sockets->mutex);
+	uint64_t one = 1;
+	ssize_t ignored UNUSED = write(sockets->wake, &one, sizeof(one));
+	pthread_join(sockets->thread, NULL);
+	ASSERT(sockets->all == NULL);
+	close(sockets->wake);
+	close(sockets->epoll);
+	pthread_mutex_destroy(&sockets->mutex);
+	free(sockets);
+}
+
+// -- the upgrade ------------------------------------------------------------------------------------------------
+
+static bool has_token(const char *list, const char *token)
+{
+	size_t size = strlen(token);
+	while (list && *list) {
+		list += strspn(list, " \t,");
+		size_t length = strcspn(list, " \t,");
+		if (length == size && strncasecmp(list, token, size) == 0)
+			return true;
+		list += length;
+	}
+	return false;
+}
+
+bool net_request_wants_socket(const struct net_request *request)
+{
+	return strcmp(net_request_method(request), "GET") == 0 &&
+	       has_token(net_request_header(request, "Connection"), "upgrade") &&
+	       has_token(net_request_header(request, "Upgrade"), "websocket");
+}
+
+static bool make_accept(const char *key, char out[32])
+{
+	char text[KEY_BYTES + sizeof(RFC_KEY_SUFFIX)];
+	unsigned char hash[20];
+	OWNED(buffer) struct buffer base64 = {0};
+	snprintf(text, sizeof(text), "%s" RFC_KEY_SUFFIX, key);
+	if (gnutls_hash_fast(GNUTLS_DIG_SHA1, text, strlen(text), hash) != 0)
+		return false;
+	crypt_base64_encode(&base64, hash, sizeof(hash), false);
+	snprintf(out, 32, "%s=", buffer_text(&base64));
+	return true;
+}
+
+static bool is_key(const char *key)
+{
+	return key && strlen(key) == KEY_BYTES && key[KEY_BYTES - 1] == '=' && key[KEY_BYTES - 2] == '=';
+}
+
+static bool add(struct sockets *sockets, struct net_socket *socket, struct error *err)
+{
+	pthread_mutex_lock(&sockets->mutex);
+	bool full = sockets->count >= sockets->count_max;
+	bool draining = sockets->draining;
+	if (!full && !draining) {
+		socket->next = sockets->all;
+		if (socket->next)
+			socket->next->previous = socket;
+		sockets->all = socket;
+		sockets->count++;
+	}
+	pthread_mutex_unlock(&sockets->mutex);
+	if (draining)
+		return error_set(err, ERR_SHUTDOWN, "server is shutting down");
+	return !full ||
+	       error_set(err, ERR_BUSY, "too many WebSockets (limit sockets-max of %zu)", sockets->count_max);
+}
+
+bool net_request_upgrade(struct net_request *request, const char *protocol,
+			 const struct net_socket_events *events, void *context, struct error *err)
+{
+	struct sockets *sockets = request->connection->server->sockets;
+	const char *version = net_request_header(request, "Sec-WebSocket-Version");
+	const char *key = net_request_header(request, "Sec-WebSocket-Key");
+	if (!version || strcmp(version, "13") != 0) {
+		net_reply_header(request, "Sec-WebSocket-Version", "13");
+		return error_set(err, ERR_BAD_REQUEST,
+				 "only version 13 of the WebSocket protocol is supported");
+	}
+	struct net_socket *socket = calloc(1, sizeof(*socket));
+	ASSERT(socket != NULL);
+	if (!is_key(key) || !make_accept(key, socket->accept)) {
+		free(socket);
+		return error_set(err, ERR_BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64");
+	}
+	socket->sockets = sockets;
+	socket->events = *events;
+	socket->context = context;
+	socket->protocol = protocol;
+	socket->end = &socket->first;
+	atomic_init(&socket->references, 1);
+	pthread_mutex_init(&socket->mutex, NULL);
+	int rc = wslay_event_context_server_init(&socket->frames, &callbacks, socket);
+	ASSERT(rc == 0);
+	wslay_event_config_set_max_recv_msg_length(socket->frames, sockets->message_bytes_max);
+	if (!add(sockets, socket, err)) {
+		net_socket_release(socket);
+		return false;
+	}
+	request->socket = socket;
+	net_reply_status(request, MHD_HTTP_SWITCHING_PROTOCOLS);
+	net_request_finish(request);
+	return true;
+}
+
+// The library has sent the head and gives the connection over.
+static void take_over(void *cls, struct MHD_Connection *mhd, void *context, const char *extra,
+		      size_t extra_size, MHD_socket fd, struct MHD_UpgradeResponseHandle *upgraded)
+{
+	(void)mhd;
+	struct net_socket *socket = cls;
+	struct net_request *request = context;
+	request->socket = NULL; // the loop's now
+	atomic_store(&request->connection->phase, PHASE_WAITING);
+	int on = 1;
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	net_socket_hold(socket);
+	pthread_mutex_lock(&socket->mutex);
+	socket->fd = fd;
+	socket->upgraded = upgraded;
+	socket->sent_ms = clock_coarse_ms();
+	if (extra_size > 0) {
+		socket->early = malloc(extra_size);
+		ASSERT(socket->early != NULL);
+		memcpy(socket->early, extra, extra_size);
+		socket->early_size = extra_size;
+	}
+	pthread_mutex_unlock(&socket->mutex);
+	socket->events.opened(socket->context, socket);
+	pthread_mutex_lock(&socket->mutex);
+	// Writable at once: so the loop comes by and sees what had arrived before.
+	socket->armed = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
+	struct epoll_event event = {.events = socket->armed, .data.ptr = socket};
+	epoll_ctl(socket->sockets->epoll, EPOLL_CTL_ADD, fd, &event);
+	pthread_mutex_unlock(&socket->mutex);
+	net_socket_release(socket);
+}
+
+struct MHD_Response *socket_response(struct net_socket *socket)
+{
+	struct MHD_Response *response = MHD_create_response_for_upgrade(take_over, socket);
+	if (!response)
+		return NULL;
+	MHD_add_response_header(response, MHD_HTTP_HEADER_UPGRADE, "websocket");
+	MHD_add_response_header(response, "Sec-WebSocket-Accept", socket->accept);
+	if (socket->protocol)
+		MHD_add_response_header(response, "Sec-WebSocket-Protocol", socket->protocol);
+	return response;
+}
+
+void socket_abandon(struct net_request *request)
+{
+	struct net_socket *socket = TAKE(request->socket);
+	if (socket)
+		end_socket(socket);
+}

@@ -1,0 +1,27 @@
+/// sockets: the loop that serves a server's WebSockets. Private to net.
+#ifndef ATOLL_NET_SOCKETS_H
+#define ATOLL_NET_SOCKETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct MHD_Response;
+struct net_request;
+struct net_socket;
+struct sockets;
+
+MUST_USE bool sockets_start(size_t count_max, size_t message_bytes_max, size_t queued_bytes_max,
+			    struct sockets **out, struct error *err);
+/// Closes all with 1001 and takes no more.
+void sockets_drain(struct sockets *sockets);
+/// Ends all. Must precede the library's stop. NULL is fine.
+void sockets_stop(struct sockets *sockets);
+
+/// The library's answer to an upgrade, with its headers.
+struct MHD_Response *socket_response(struct net_socket *socket);
+/// The exchange ended: if the library never gave the connection over, the socket ends here.
+void socket_abandon(struct net_request *request);
+
+#endif
