@@ -97,13 +97,14 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	int fd = open("/dev/null", O_WRONLY);
-	sqlite3 *db = open_database(argv[1], "PRAGMA journal_mode=WAL;"
-					     "CREATE TABLE IF NOT EXISTS item (id INTEGER PRIMARY KEY,"
-					     " name TEXT NOT NULL, value INTEGER NOT NULL);"
-					     "DELETE FROM item;"
-					     "WITH RECURSIVE k(i) AS (SELECT 100000 UNION ALL SELECT i + 1 FROM k"
-					     " WHERE i < 199999)"
-					     " INSERT INTO item SELECT i, 'item number ' || i, i * 7 FROM k");
+	sqlite3 *db =
+		open_database(argv[1], "PRAGMA journal_mode=WAL;"
+				       "CREATE TABLE IF NOT EXISTS item (id INTEGER PRIMARY KEY,"
+				       " name TEXT NOT NULL, value INTEGER NOT NULL);"
+				       "DELETE FROM item;"
+				       "WITH RECURSIVE k(i) AS (SELECT 100000 UNION ALL SELECT i + 1 FROM k"
+				       " WHERE i < 199999)"
+				       " INSERT INTO item SELECT i, 'item number ' || i, i * 7 FROM k");
 	sqlite3_stmt *select = prepare(db, "SELECT id, name, value FROM item LIMIT 10000");
 	put_result(db, select, fd);
 	written = 0;

@@ -132,6 +132,7 @@ bool engine_replica_apply(struct engine_database *replica, const struct log_txn 
 	capture_drop(replica->capture);
 	atomic_store(&replica->page_count, txn->size_after);
 	pthread_mutex_lock(&replica->flush.mutex);
+	database_notice_schema_change(replica, txn);
 	atomic_store(&replica->committed, txn->frame_no);
 	atomic_store(&replica->durable, txn->frame_no);
 	pthread_cond_broadcast(&replica->flush.moved);

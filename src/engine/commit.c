@@ -14,7 +14,7 @@ void database_begin_commit(struct connection *connection)
 
 // The schema cookie stands at offset 40 of page 1. Statements cannot tell when a change of schema counts: it does with
 // the commit of its transaction.
-static void notice_schema_change(struct engine_database *db, const struct log_txn *txn)
+void database_notice_schema_change(struct engine_database *db, const struct log_txn *txn)
 {
 	enum { COOKIE_OFFSET = 40 };
 	for (uint32_t i = 0; i < txn->frame_count; i++) {
@@ -38,7 +38,7 @@ static bool append_captured(struct engine_database *db, struct error *err)
 		atomic_fetch_add(&db->schema_epoch, 1);
 		return database_catch_up_log(db, err);
 	}
-	notice_schema_change(db, &txn);
+	database_notice_schema_change(db, &txn);
 	atomic_store(&db->page_count, txn.size_after);
 	if (!log_append(db->log, &txn, err))
 		return false;

@@ -224,6 +224,17 @@ static void renew_schema(struct connection *connection)
 	sqlite3_exec(connection->db, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL, NULL);
 }
 
+// An expired statement is compiled anew when it is run, by the schema that the connection knows: let it be the newest.
+static void follow_schema(struct connection *connection)
+{
+	uint64_t epoch = atomic_load_explicit(&connection->database->schema_epoch, memory_order_acquire);
+	if (connection->schema_epoch == epoch || !sqlite3_get_autocommit(connection->db))
+		return;
+	begin_work(connection, 0);
+	renew_schema(connection);
+	connection->schema_epoch = epoch;
+}
+
 static int prepare(struct connection *connection, const char *text, sqlite3_stmt **out, const char **out_tail)
 {
 	return sqlite3_prepare_v3(connection->db, text, -1, SQLITE_PREPARE_PERSISTENT, out, out_tail);
@@ -263,6 +274,7 @@ bool connection_prepare(struct connection *connection, const char *sql, size_t s
 			struct cached_statement **out, struct error *err)
 {
 	ASSERT(!connection->run.cached); // else its entry might make room for this text
+	follow_schema(connection);
 	uint64_t hash = XXH3_64bits(sql, sql_size);
 	struct cached_statement *ways = connection->cache[hash % STATEMENT_SETS];
 	struct cached_statement *oldest = &ways[0];

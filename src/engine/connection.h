@@ -85,6 +85,7 @@ struct connection {
 	int last_rc;             // what the last statement ended with, its commit included
 	bool own;                // Atoll's own SQL: no policy
 	bool has_state;          // a pragma was set: not plain any more
+	uint64_t schema_epoch;   // of the database when it last looked at the schema
 	uint64_t rules_version;  // for which size_bytes_max was set
 	uint64_t size_bytes_max; // 0 = no limit
 	uint64_t shared_number;  // the engine's sharer: of the shared transaction; moves with each

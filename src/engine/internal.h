@@ -144,6 +144,8 @@ void database_begin_commit(struct connection *connection);
 /// False: it is committed in the file but the history could not take it (ERR_FULL, ERR_IO); not to be
 /// acknowledged.
 MUST_USE bool database_end_commit(struct connection *connection, struct error *err);
+/// Moves schema_epoch if the transaction, just committed or applied, changed the schema.
+void database_notice_schema_change(struct engine_database *db, const struct log_txn *txn);
 /// The frame_no that a read that has just ended may have seen.
 uint64_t database_seen(struct engine_database *db);
 

@@ -242,6 +242,10 @@ static bool run_job(struct socket_stream *stream, struct socket_job **job, struc
 	case REQUEST_CLOSE_STREAM:
 		close_session(stream);
 		stream->closed = true;
+		// Before the answer: its client may use the number again at once.
+		pthread_mutex_lock(&socket->mutex);
+		unlink_locked(stream);
+		pthread_mutex_unlock(&socket->mutex);
 		break;
 	case REQUEST_CLOSE_CURSOR:
 		end_cursor(stream);

@@ -23,7 +23,9 @@ after(async () => {
 });
 
 function open(label, options = {}) {
-	const client = createClient({ url: server.db_url(label), authToken: db.jwt, ...options });
+	const { scheme = 'http', ...rest } = options;
+	const url = server.db_url(label).replace(/^http/, scheme);
+	const client = createClient({ url, authToken: db.jwt, ...rest });
 	clients.add(client);
 	return client;
 }
@@ -47,16 +49,19 @@ const addresses = {
 	'the logical address': () => db.label,
 	'the primary': () => db.instances[0].label,
 	'a replica': () => db.instances[1].label,
+	'the primary over a WebSocket': () => db.instances[0].label,
+	'a replica over a WebSocket': () => db.instances[1].label,
 };
 
 for (const [where, label] of Object.entries(addresses)) {
-	const suffix = { 'the logical address': 'l', 'the primary': 'p', 'a replica': 'r' }[where];
+	const suffix = { 'the logical address': 'l', 'the primary': 'p', 'a replica': 'r', 'the primary over a WebSocket': 'w', 'a replica over a WebSocket': 'x' }[where];
+	const scheme = where.endsWith('WebSocket') ? 'ws' : 'http';
 	const t = (name) => `${name}_${suffix}`;
 
 	describe(`@libsql/client at ${where}`, () => {
 		let client;
 		before(() => {
-			client = open(label());
+			client = open(label(), { scheme });
 		});
 
 		test('answers types as they were stored', async () => {
