@@ -71,6 +71,8 @@ static const struct api_error_row rows[ERROR_CODE_COUNT] = {
 	[ERR_PROTOCOL] = {400, "bad_request"},
 	[ERR_BATON_INVALID] = {400, "bad_request"},
 	[ERR_BATON_REUSED] = {400, "bad_request"},
+	[ERR_STREAM_NOT_OPEN] = {400, "bad_request"},
+	[ERR_CURSOR_NOT_OPEN] = {400, "bad_request"},
 	[ERR_STREAM_EXPIRED] = {400, "bad_request"},
 
 	[ERR_SQL_PARSE] = {500, "internal"},

@@ -172,6 +172,8 @@ const kinds = {
 		const name = one_of(DATABASES, (one) => state.databases[one]?.group === '' && state.databases[one].regions.length > 1);
 		if (!name) return null;
 		const instance = random.pick(actor.instances(name).filter(({ type }) => type === 'replica'));
+		// The server was killed after it had answered and before it could be asked what it had made.
+		if (!instance) return null;
 		return {
 			method: 'DELETE',
 			path: `/databases/${name}/instances/${instance.name}`,
