@@ -2,6 +2,7 @@
 #ifndef ATOLL_HRANA_INTERNAL_H
 #define ATOLL_HRANA_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -25,6 +26,9 @@ struct hrana {
 	struct admission *admission;
 	atomic_size_t replies_bytes; // of all replies that are being written
 	struct net_route *routes;
+	pthread_mutex_t sockets_mutex;
+	pthread_cond_t sockets_ended;
+	int socket_count; // guarded by sockets_mutex: WebSockets whose streams may still work
 };
 
 #endif

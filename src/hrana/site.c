@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "hrana/call.h"
 #include "hrana/cursor_reply.h"
 #include "hrana/errors.h"
@@ -224,6 +225,8 @@ bool hrana_open(const struct hrana_options *options, struct hrana **out, struct 
 		buffer_append_byte(&domain, (char)tolower((unsigned char)*c));
 	hrana->domain = buffer_take(&domain, NULL);
 	hrana->routes = make_routes(hrana->limits.request_bytes_max);
+	pthread_mutex_init(&hrana->sockets_mutex, NULL);
+	clock_cond_init(&hrana->sockets_ended);
 	hrana->admission = admission_create(hrana->limits.running_count_max, hrana->limits.waiting_count_max);
 	struct streams_options streams = {
 		.fleet = options->fleet,
@@ -251,7 +254,14 @@ void hrana_close(struct hrana *hrana)
 {
 	if (!hrana)
 		return;
+	// Their connections have ended; what their streams still do on workers uses all that goes now.
+	pthread_mutex_lock(&hrana->sockets_mutex);
+	while (hrana->socket_count > 0)
+		clock_cond_wait(&hrana->sockets_ended, &hrana->sockets_mutex, INT64_MAX);
+	pthread_mutex_unlock(&hrana->sockets_mutex);
 	streams_close(hrana->streams);
+	pthread_cond_destroy(&hrana->sockets_ended);
+	pthread_mutex_destroy(&hrana->sockets_mutex);
 	admission_destroy(hrana->admission);
 	free(hrana->routes);
 	free(hrana->domain);

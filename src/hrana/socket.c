@@ -34,8 +34,13 @@ void socket_release(struct socket *socket)
 		net_socket_release(socket->net);
 	stored_sql_cleanup(&socket->texts);
 	pthread_mutex_destroy(&socket->mutex);
+	struct hrana *hrana = socket->hrana;
 	free(socket->label);
 	free(socket);
+	pthread_mutex_lock(&hrana->sockets_mutex);
+	if (--hrana->socket_count == 0)
+		pthread_cond_broadcast(&hrana->sockets_ended);
+	pthread_mutex_unlock(&hrana->sockets_mutex);
 }
 
 void socket_job_free(struct socket_job *job)
@@ -378,6 +383,9 @@ static bool upgrade(struct hrana *hrana, struct net_request *request, struct err
 	struct socket *socket = calloc(1, sizeof(*socket));
 	ASSERT(socket != NULL);
 	socket->hrana = hrana;
+	pthread_mutex_lock(&hrana->sockets_mutex);
+	hrana->socket_count++;
+	pthread_mutex_unlock(&hrana->sockets_mutex);
 	socket->label = strdup(label);
 	ASSERT(socket->label != NULL);
 	socket->version = version;
