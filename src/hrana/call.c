@@ -194,7 +194,6 @@ void call_restart_reply(struct call *call)
 {
 	buffer_truncate(call->program.out.json.out, 0);
 	call->program.out.json.comma = false;
-	call->program.out.depth = 0;
 	gauge_release(&call->program.gauge);
 }
 

@@ -37,7 +37,6 @@ struct encode_mark encode_mark(const struct encode_out *out)
 {
 	return (struct encode_mark){
 		.size = out->json.out->size,
-		.depth = out->depth,
 		.comma = out->json.comma,
 	};
 }
@@ -46,7 +45,6 @@ void encode_return(struct encode_out *out, const struct encode_mark *mark)
 {
 	buffer_truncate(out->json.out, mark->size);
 	out->json.comma = mark->comma;
-	out->depth = mark->depth;
 }
 
 static struct encoder *encoder_of(struct result_sink *sink)

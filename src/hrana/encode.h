@@ -1,6 +1,6 @@
 /// encode: results → bytes of a wire, straight into the reply while SQLite steps (spec/hrana.md §2).
 ///
-/// A wire is a form of the protocol: JSON (encode_json.c) or protobuf (encode_proto.c). This module has what both share:
+/// A wire is a form of the protocol; there is JSON (encode_json.c). This module has what does not depend on it:
 /// where a statement's result began, so that encode_undo takes back what it wrote when it fails or must run again, and
 /// two limits: of one request's result (JSON characters, blobs counted raw) and, through `struct gauge`, of all replies
 /// that are being written at a moment.
@@ -32,8 +32,6 @@ void gauge_release(struct gauge *gauge);
 struct encoder;
 struct wire;
 
-enum { ENCODE_DEPTH_MAX = 16 };
-
 /// How entries of a cursor stand one after the other.
 enum entry_form {
 	ENTRY_STREAMED, // HTTP: lines, or messages with their length before them
@@ -43,10 +41,8 @@ enum entry_form {
 /// What is written to.
 struct encode_out {
 	const struct wire *wire;
-	struct json_writer json; // its buffer is that of both wires
+	struct json_writer json;
 	enum entry_form entries;
-	size_t open[ENCODE_DEPTH_MAX]; // protobuf: where messages begin whose length is not known yet
-	int depth;
 };
 
 struct encode_out encode_to(const struct wire *wire, struct buffer *buffer);
@@ -54,7 +50,6 @@ struct encode_out encode_to(const struct wire *wire, struct buffer *buffer);
 /// A place to which the output can be taken back.
 struct encode_mark {
 	size_t size;
-	int depth;
 	bool comma;
 };
 struct encode_mark encode_mark(const struct encode_out *out);

@@ -178,9 +178,10 @@ static bool open_stream(struct socket *socket, const struct message *message, st
 		return broke(err, "Stream", id, "already exists");
 	int max = socket->hrana->limits.socket_stream_count_max;
 	pthread_mutex_lock(&socket->mutex);
-	bool full = socket->stream_count >= max;
+	int count = socket->stream_count;
 	pthread_mutex_unlock(&socket->mutex);
-	if (full && socket->stream_count >= 2 * max)
+	bool full = count >= max;
+	if (count >= 2 * max)
 		return error_set(err, ERR_PROTOCOL, "Too many streams on one WebSocket");
 	socket_stream_open(socket, id, full);
 	if (full)

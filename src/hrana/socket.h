@@ -33,7 +33,7 @@ struct socket {
 
 	// of the loop alone
 	bool greeted;
-	struct access_grant grant; // set by hello, before any stream is opened
+	struct access_grant grant; // of the last hello; a stream keeps the one it was opened with
 	struct stored_sql texts;
 
 	pthread_mutex_t mutex;

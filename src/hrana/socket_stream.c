@@ -16,6 +16,7 @@ enum { FULL_PAUSE_MS = 20 };
 
 struct socket_stream {
 	struct socket *socket;
+	struct access_grant grant; // hello may bring another while it works
 	int32_t id;
 	bool failed;
 	struct task task;  // a turn
@@ -34,7 +35,6 @@ struct socket_stream {
 	// of the task
 	struct cursor cursor;
 	struct socket_job *cursor_job; // NULL: no cursor is open
-	bool cursor_failed;
 	bool closed;
 };
 
@@ -95,6 +95,7 @@ void socket_stream_open(struct socket *socket, int32_t id, bool failed)
 	struct socket_stream *stream = calloc(1, sizeof(*stream));
 	ASSERT(stream != NULL);
 	stream->socket = socket_hold(socket);
+	stream->grant = socket->grant;
 	stream->id = id;
 	stream->failed = failed;
 	stream->end = &stream->first;
@@ -126,7 +127,7 @@ static void begin(struct socket_stream *stream, bool urgent)
 {
 	struct hrana *hrana = stream->socket->hrana;
 	struct error err;
-	if (admission_enter(hrana->admission, stream->socket->grant.database, &stream->ticket, urgent, &err))
+	if (admission_enter(hrana->admission, stream->grant.database, &stream->ticket, urgent, &err))
 		return;
 	// Too many wait: the stream's turn comes later, and its client waits as long.
 	workers_run_at(hrana->workers, &stream->retry, clock_monotonic_ms() + FULL_PAUSE_MS);
@@ -157,7 +158,7 @@ static bool open_session(struct socket_stream *stream, struct error *err)
 	struct stream *opened;
 	if (stream->stream)
 		return true;
-	if (!stream_acquire(socket->hrana->streams, NULL, &socket->grant, NULL, true, &opened, err))
+	if (!stream_acquire(socket->hrana->streams, NULL, &stream->grant, NULL, true, &opened, err))
 		return false;
 	pthread_mutex_lock(&socket->mutex);
 	stream->stream = opened;
@@ -204,8 +205,7 @@ static bool run_fetch(struct socket_stream *stream, struct program *program, con
 // Takes the job when it opens a cursor: the batch lies in it.
 static bool run_open_cursor(struct socket_stream *stream, struct socket_job **job, struct error *err)
 {
-	stream->cursor_failed = !open_session(stream, err);
-	if (stream->cursor_failed)
+	if (!open_session(stream, err))
 		return false;
 	cursor_begin(&stream->cursor, &(*job)->message.request.batch);
 	stream->cursor_job = TAKE(*job);
@@ -253,7 +253,6 @@ static bool run_job(struct socket_stream *stream, struct socket_job **job, struc
 	case REQUEST_OPEN_CURSOR:
 		ok = stream->failed ? not_open(err, ERR_STREAM_NOT_OPEN, "Stream", stream->id)
 				    : run_open_cursor(stream, job, err);
-		stream->cursor_failed = !ok;
 		break;
 	default:
 		if (stream->failed)
@@ -358,7 +357,7 @@ static void run(struct task *task)
 	bool urgent = stream->stream != NULL;
 	bool more;
 	bool over = end_turn(stream, &more);
-	admission_leave(hrana->admission, socket->grant.database);
+	admission_leave(hrana->admission, stream->grant.database);
 	if (over)
 		free_stream(stream);
 	else if (more && full)

@@ -400,11 +400,16 @@ void streams_close(struct streams *streams)
 	for (size_t i = 0; i < streams->bucket_count; i++) {
 		while (streams->buckets[i]) {
 			struct stream *stream = streams->buckets[i];
+			struct fleet_session *session = NULL;
 			ASSERT(stream->state != STREAM_BUSY);
 			if (stream->state == STREAM_IDLE)
-				fleet_session_close(end_locked(streams, stream, STREAM_CLOSED, false));
+				session = end_locked(streams, stream, STREAM_CLOSED, false);
 			else
 				forget_locked(streams, stream);
+			// Without the mutex, which is taken inside of a session's (stream_promise).
+			pthread_mutex_unlock(&streams->mutex);
+			fleet_session_close(session);
+			pthread_mutex_lock(&streams->mutex);
 		}
 	}
 	bool ticking = streams->ticking;

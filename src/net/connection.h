@@ -95,7 +95,8 @@ struct net_request {
 	size_t query_count;
 
 	struct net_socket *socket; // that the connection is to become
-	struct outflow *outflow;   // of a reply that is written while it is sent
+	_Atomic(struct outflow *)
+		outflow; // of a reply that is written while it is sent; other threads look at it
 	struct buffer reply;
 	bool has_file; // instead of the buffer
 	int file_fd;
@@ -116,7 +117,7 @@ struct net_request {
 };
 
 // What others than the network thread may know of a connection.
-enum { PHASE_WAITING, PHASE_RECEIVING, PHASE_HANDLING, PHASE_SENDING };
+enum { PHASE_WAITING, PHASE_RECEIVING, PHASE_HANDLING, PHASE_SENDING, PHASE_SOCKET };
 
 struct connection {
 	struct net_server *server;

@@ -153,7 +153,8 @@ bool net_request_is_abandoned(const struct net_request *request)
 {
 	if (request->intake && intake_is_closed(request->intake))
 		return true;
-	if (request->outflow && outflow_is_closed(request->outflow))
+	struct outflow *outflow = request->outflow;
+	if (outflow && outflow_is_closed(outflow))
 		return true;
 	struct pollfd socket = {.fd = request->connection->fd, .events = POLLRDHUP};
 	return poll(&socket, 1, 0) > 0 && (socket.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;

@@ -327,7 +327,9 @@ bool net_server_start(const struct net_options *options, struct net_server **out
 	memcpy(server->address, listener.address, sizeof(server->address));
 	server->daemon = start_daemon(server, options, listener.fd);
 	if (!server->daemon) {
-		sockets_stop(server->sockets);
+		if (server->sockets)
+			sockets_stop(server->sockets);
+		sockets_free(server->sockets);
 		server_free(server);
 		return error_set(err, ERR_INTERNAL, "the HTTP library did not start");
 	}
@@ -401,7 +403,9 @@ void net_server_stop(struct net_server *server)
 	while (is_handling_locked(server))
 		clock_cond_wait(&server->changed, &server->mutex, INT64_MAX);
 	pthread_mutex_unlock(&server->mutex);
-	sockets_stop(server->sockets);
+	if (server->sockets)
+		sockets_stop(server->sockets);
 	MHD_stop_daemon(server->daemon);
+	sockets_free(server->sockets);
 	server_free(server);
 }

@@ -60,6 +60,7 @@ struct net_socket {
 	size_t early_size;
 	bool paused;
 	bool closing;
+	bool over;      // its end was begun
 	bool gone;      // of the peer: nothing can be sent any more
 	unsigned armed; // epoll events
 	int64_t close_by_ms;
@@ -82,6 +83,7 @@ struct sockets {
 	size_t count;
 	bool draining;
 	bool stopping;
+	bool ended; // the loop has: it serves nobody any more
 };
 
 // -- references -------------------------------------------------------------------------------------------
@@ -290,10 +292,14 @@ static void unlink_socket(struct net_socket *socket)
 static void end_socket(struct net_socket *socket)
 {
 	pthread_mutex_lock(&socket->mutex);
+	bool over = socket->over;
+	socket->over = true;
 	struct MHD_UpgradeResponseHandle *upgraded = TAKE(socket->upgraded);
 	socket->gone = true;
 	socket->closing = true;
 	pthread_mutex_unlock(&socket->mutex);
+	if (over)
+		return;
 	if (upgraded) {
 		epoll_ctl(socket->sockets->epoll, EPOLL_CTL_DEL, socket->fd, NULL);
 		MHD_upgrade_action(upgraded, MHD_UPGRADE_ACTION_CLOSE);
@@ -344,11 +350,12 @@ static void serve(struct net_socket *socket, unsigned events)
 		end_socket(socket);
 }
 
-static bool is_late(struct net_socket *socket, int64_t now_ms)
+static bool is_late(struct net_socket *socket, int64_t now_ms, bool stopping)
 {
 	pthread_mutex_lock(&socket->mutex);
 	bool stalled = wslay_event_want_write(socket->frames) && socket->sent_ms + STALL_MS < now_ms;
-	bool late = socket->upgraded && ((socket->closing && socket->close_by_ms < now_ms) || stalled);
+	bool late = socket->upgraded &&
+		    (stopping || stalled || (socket->closing && socket->close_by_ms < now_ms));
 	pthread_mutex_unlock(&socket->mutex);
 	return late;
 }
@@ -359,9 +366,10 @@ static struct net_socket *find_late(struct sockets *sockets, int64_t now_ms)
 	struct net_socket *found = NULL;
 	pthread_mutex_lock(&sockets->mutex);
 	for (struct net_socket *at = sockets->all; at && !found; at = at->next) {
-		if (sockets->stopping || is_late(at, now_ms))
+		if (is_late(at, now_ms, sockets->stopping))
 			found = at;
 	}
+	sockets->ended = sockets->stopping && !found;
 	pthread_mutex_unlock(&sockets->mutex);
 	return found;
 }
@@ -397,6 +405,16 @@ static void *run(void *argument)
 	return NULL;
 }
 
+static void close_sockets(struct sockets *sockets)
+{
+	if (sockets->wake >= 0)
+		close(sockets->wake);
+	if (sockets->epoll >= 0)
+		close(sockets->epoll);
+	pthread_mutex_destroy(&sockets->mutex);
+	free(sockets);
+}
+
 bool sockets_start(size_t count_max, size_t message_bytes_max, size_t queued_bytes_max, struct sockets **out,
 		   struct error *err)
 {
@@ -412,8 +430,12 @@ bool sockets_start(size_t count_max, size_t message_bytes_max, size_t queued_byt
 	bool ok = sockets->epoll >= 0 && sockets->wake >= 0 &&
 		  epoll_ctl(sockets->epoll, EPOLL_CTL_ADD, sockets->wake, &event) == 0 &&
 		  pthread_create(&sockets->thread, NULL, run, sockets) == 0;
-	if (!ok)
-		return error_set(err, ERR_IO, "the loop of WebSockets did not start: %s", strerror(errno));
+	if (!ok) {
+		error_set(err, ERR_IO, "the loop of WebSockets did not start");
+		error_detail(err, "%s", strerror(errno));
+		close_sockets(sockets);
+		return false;
+	}
 	*out = sockets;
 	return true;
 }
@@ -429,8 +451,6 @@ void sockets_drain(struct sockets *sockets)
 
 void sockets_stop(struct sockets *sockets)
 {
-	if (!sockets)
-		return;
 	pthread_mutex_lock(&sockets->mutex);
 	sockets->draining = true;
 	sockets->stopping = true;
@@ -438,11 +458,22 @@ void sockets_stop(struct sockets *sockets)
 	uint64_t one = 1;
 	ssize_t ignored UNUSED = write(sockets->wake, &one, sizeof(one));
 	pthread_join(sockets->thread, NULL);
+}
+
+void sockets_free(struct sockets *sockets)
+{
+	if (!sockets)
+		return;
 	ASSERT(sockets->all == NULL);
-	close(sockets->wake);
-	close(sockets->epoll);
-	pthread_mutex_destroy(&sockets->mutex);
-	free(sockets);
+	close_sockets(sockets);
+}
+
+static bool has_ended(struct sockets *sockets)
+{
+	pthread_mutex_lock(&sockets->mutex);
+	bool ended = sockets->ended;
+	pthread_mutex_unlock(&sockets->mutex);
+	return ended;
 }
 
 // -- the upgrade ------------------------------------------------------------------------------------------------
@@ -549,11 +580,12 @@ static void take_over(void *cls, struct MHD_Connection *mhd, void *context, cons
 	struct net_socket *socket = cls;
 	struct net_request *request = context;
 	request->socket = NULL; // the loop's now
-	atomic_store(&request->connection->phase, PHASE_WAITING);
+	atomic_store(&request->connection->phase, PHASE_SOCKET);
 	int on = 1;
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	net_socket_hold(socket);
+	socket->events.opened(socket->context, socket);
 	pthread_mutex_lock(&socket->mutex);
 	socket->fd = fd;
 	socket->upgraded = upgraded;
@@ -564,14 +596,14 @@ static void take_over(void *cls, struct MHD_Connection *mhd, void *context, cons
 		memcpy(socket->early, extra, extra_size);
 		socket->early_size = extra_size;
 	}
-	pthread_mutex_unlock(&socket->mutex);
-	socket->events.opened(socket->context, socket);
-	pthread_mutex_lock(&socket->mutex);
 	// Writable at once: so the loop comes by and sees what had arrived before.
 	socket->armed = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
 	struct epoll_event event = {.events = socket->armed, .data.ptr = socket};
 	epoll_ctl(socket->sockets->epoll, EPOLL_CTL_ADD, fd, &event);
 	pthread_mutex_unlock(&socket->mutex);
+	// The loop may have looked for the last time before there was something to see.
+	if (has_ended(socket->sockets))
+		end_socket(socket);
 	net_socket_release(socket);
 }
 

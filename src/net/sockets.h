@@ -16,8 +16,10 @@ MUST_USE bool sockets_start(size_t count_max, size_t message_bytes_max, size_t q
 			    struct sockets **out, struct error *err);
 /// Closes all with 1001 and takes no more.
 void sockets_drain(struct sockets *sockets);
-/// Ends all. Must precede the library's stop. NULL is fine.
+/// Ends all, and those at once that the library still gives over. Must precede the library's stop.
 void sockets_stop(struct sockets *sockets);
+/// After the library's stop.
+void sockets_free(struct sockets *sockets); // NULL is fine
 
 /// The library's answer to an upgrade, with its headers.
 struct MHD_Response *socket_response(struct net_socket *socket);

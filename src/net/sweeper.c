@@ -40,7 +40,7 @@ static bool lingers(struct connection *connection)
 	connection->seen_exchanges = exchanges;
 	connection->seen_bytes = bytes;
 	connection->seen_acknowledged = acknowledged;
-	return same && phase != PHASE_HANDLING;
+	return same && phase != PHASE_HANDLING && phase != PHASE_SOCKET;
 }
 
 static void sweep(struct net_server *server)

@@ -239,12 +239,12 @@ static void a_viewer_only_looks(void **state)
 
 static void a_member_does_everything_with_databases(void **state)
 {
-	expect("POST", ACME "/databases", world.mel, "{\"name\":\"work\"}", 200, "\"Name\":\"work\"");
-	expect("POST", ACME "/databases/work/instances", world.mel, "{\"location\":\"ord\"}", 200,
+	expect("POST", ACME "/databases", world.mel, "{\"name\":\"ledger\"}", 200, "\"Name\":\"ledger\"");
+	expect("POST", ACME "/databases/ledger/instances", world.mel, "{\"location\":\"ord\"}", 200,
 	       "\"type\":\"primary\"");
-	expect("POST", ACME "/databases/work/auth/tokens", world.mel, "", 200, "{\"jwt\":\"");
-	expect("POST", ACME "/databases/work/auth/rotate", world.mel, "", 200, "{}");
-	expect("DELETE", ACME "/databases/work", world.mel, "", 200, "{\"database\":\"work\"}");
+	expect("POST", ACME "/databases/ledger/auth/tokens", world.mel, "", 200, "{\"jwt\":\"");
+	expect("POST", ACME "/databases/ledger/auth/rotate", world.mel, "", 200, "{}");
+	expect("DELETE", ACME "/databases/ledger", world.mel, "", 200, "{\"database\":\"ledger\"}");
 }
 
 static void the_same_name_in_another_organization_is_another_database(void **state)

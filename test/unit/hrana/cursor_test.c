@@ -15,81 +15,17 @@
 #include "base/disk.h"
 #include "base/workers.h"
 #include "hrana/cursor.h"
-
-#define DATABASE "11111111-0000-4000-8000-000000000001"
-#define INSTANCE "11111111-0000-4000-8000-000000000002"
+#include "unit/hrana/world.h"
 
 enum { STEPS_MAX = 10, RESULT_BYTES_MAX = 20000 };
 
-static const uint8_t key[32] = "key of the tests, 32 bytes long";
-static const struct access_grant grant = {.database = DATABASE, .credential_id = 7};
-
-// A real primary in a folder of its own, common to all cases.
-static char folder[] = "/tmp/atoll-cursor-test-XXXXXX";
-static struct workers *workers;
-static struct fleet *fleet;
 static struct streams *streams;
 static struct hrana hrana;
-static atomic_bool ready;
-
-static bool describe(void *context, const char *database, struct fleet_instance_spec **out, size_t *out_count,
-		     struct engine_rules *rules, struct error *err)
-{
-	*rules = (struct engine_rules){0};
-	struct fleet_instance_spec *spec = calloc(1, sizeof(*spec));
-	memcpy(spec->uuid, INSTANCE, sizeof(spec->uuid));
-	memcpy(spec->location, "ord", 4);
-	spec->primary = true;
-	*out = spec;
-	*out_count = 1;
-	return true;
-}
-
-static void instance_event(void *context, const char *database, const char *instance, const struct error *why)
-{
-	assert_null(why);
-	atomic_store(&ready, true);
-}
 
 static int start_fleet(void **state)
 {
-	struct error err;
-	assert_non_null(mkdtemp(folder));
-	assert_true(crypt_start(&err));
-	assert_true(workers_start(8, 2, &workers, &err));
-	struct fleet_options options = {
-		.data_folder = folder,
-		.workers = workers,
-		.limits = {.statement_ms_max = 60000,
-			   .transaction_ms_max = 5000,
-			   .lane_wait_ms_max = 10000,
-			   .sql_bytes_max = 100000,
-			   .connections_per_instance_max = 16,
-			   .row_bytes_max = 1000000,
-			   .transaction_bytes_max = 20 << 20},
-		.log_bytes_max = 1 << 26,
-		.describe = describe,
-		.instance_event = instance_event,
-	};
-	assert_true(fleet_open(&options, &fleet, &err));
-	fleet_connect(fleet, &options);
-	fleet_create_instance(fleet, DATABASE, INSTANCE);
-	int64_t deadline_ms = clock_monotonic_ms() + 60000;
-	while (!atomic_load(&ready) && clock_monotonic_ms() < deadline_ms)
-		usleep(1000);
-	assert_true(atomic_load(&ready));
-	struct streams_options streams_options = {
-		.fleet = fleet,
-		.workers = workers,
-		.baton_key = key,
-		.count_max = 10,
-		.held_count_max = 8,
-		.idle_ms = 60000,
-		.text_count_max = 3,
-		.text_bytes_max = 100,
-		.database_text_bytes_max = 150,
-	};
-	streams = streams_create(&streams_options);
+	world_open();
+	streams = world_streams(10, 8, 60000);
 	hrana.streams = streams;
 	hrana.limits = (struct hrana_limits){.result_bytes_max = RESULT_BYTES_MAX,
 					     .reply_bytes_max = RESULT_BYTES_MAX,
@@ -99,12 +35,10 @@ static int start_fleet(void **state)
 
 static int stop_fleet(void **state)
 {
-	struct error err;
 	streams_close(streams);
-	fleet_close(fleet);
-	workers_stop(workers);
+	int status = world_close();
 	assert_int_equal(atomic_load(&hrana.replies_bytes), 0);
-	return disk_remove_tree(folder, &err) ? 0 : 1;
+	return status;
 }
 
 static bool has_client(struct program *program, struct error *err)

@@ -9,91 +9,20 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "base/disk.h"
 #include "hrana/stream.h"
-
-#define DATABASE "11111111-0000-4000-8000-000000000001"
-#define INSTANCE "11111111-0000-4000-8000-000000000002"
-
-static const uint8_t key[32] = "key of the tests, 32 bytes long";
-static const struct access_grant grant = {.database = DATABASE, .credential_id = 7};
-
-// A real primary in a folder of its own, common to all cases.
-static char folder[] = "/tmp/atoll-stream-test-XXXXXX";
-static struct workers *workers;
-static struct fleet *fleet;
-static atomic_bool ready;
-
-static bool describe(void *context, const char *database, struct fleet_instance_spec **out, size_t *out_count,
-		     struct engine_rules *rules, struct error *err)
-{
-	*rules = (struct engine_rules){0};
-	struct fleet_instance_spec *spec = calloc(1, sizeof(*spec));
-	memcpy(spec->uuid, INSTANCE, sizeof(spec->uuid));
-	memcpy(spec->location, "ord", 4);
-	spec->primary = true;
-	*out = spec;
-	*out_count = 1;
-	return true;
-}
-
-static void instance_event(void *context, const char *database, const char *instance, const struct error *why)
-{
-	assert_null(why);
-	atomic_store(&ready, true);
-}
+#include "unit/hrana/world.h"
 
 static int start_fleet(void **state)
 {
-	struct error err;
-	assert_non_null(mkdtemp(folder));
-	assert_true(crypt_start(&err));
-	assert_true(workers_start(8, 2, &workers, &err));
-	struct fleet_options options = {
-		.data_folder = folder,
-		.workers = workers,
-		.limits = {.statement_ms_max = 60000,
-			   .transaction_ms_max = 5000,
-			   .lane_wait_ms_max = 10000,
-			   .sql_bytes_max = 100000,
-			   .connections_per_instance_max = 16,
-			   .row_bytes_max = 100000},
-		.log_bytes_max = 1 << 26,
-		.describe = describe,
-		.instance_event = instance_event,
-	};
-	assert_true(fleet_open(&options, &fleet, &err));
-	fleet_connect(fleet, &options);
-	fleet_create_instance(fleet, DATABASE, INSTANCE);
-	int64_t deadline_ms = clock_monotonic_ms() + 60000;
-	while (!atomic_load(&ready) && clock_monotonic_ms() < deadline_ms)
-		usleep(1000);
-	assert_true(atomic_load(&ready));
+	(void)state;
+	world_open();
 	return 0;
 }
 
 static int stop_fleet(void **state)
 {
-	struct error err;
-	fleet_close(fleet);
-	workers_stop(workers);
-	return disk_remove_tree(folder, &err) ? 0 : 1;
-}
-
-static struct streams *make(int count_max, int held_count_max, int64_t idle_ms)
-{
-	struct streams_options options = {
-		.fleet = fleet,
-		.workers = workers,
-		.baton_key = key,
-		.count_max = count_max,
-		.held_count_max = held_count_max,
-		.idle_ms = idle_ms,
-		.text_count_max = 3,
-		.text_bytes_max = 100,
-		.database_text_bytes_max = 150,
-	};
-	return streams_create(&options);
+	(void)state;
+	return world_close();
 }
 
 static bool ignore_columns(struct result_sink *sink, const struct column *columns, int count,
@@ -165,7 +94,7 @@ static enum error_code code_of(struct streams *streams, const struct baton *bato
 
 static void a_session_that_only_read_is_given_back(void **state)
 {
-	struct streams *streams = make(10, 2, 60000);
+	struct streams *streams = world_streams(10, 2, 60000);
 	struct named read = leave(streams, "SELECT 1", false);
 	assert_null(stream_session(read.stream));
 	assert_int_equal(read.baton.flags, 0);
@@ -180,7 +109,7 @@ static void a_session_that_only_read_is_given_back(void **state)
 
 static void of_those_that_wrote_the_longest_idle_gives_way(void **state)
 {
-	struct streams *streams = make(10, 2, 60000);
+	struct streams *streams = world_streams(10, 2, 60000);
 	struct named one = leave(streams, "SELECT 1", true);
 	struct named open = leave(streams, "BEGIN", true);
 	struct named two = leave(streams, "SELECT 1", true);
@@ -197,7 +126,7 @@ static void of_those_that_wrote_the_longest_idle_gives_way(void **state)
 
 static void batons_are_good_once(void **state)
 {
-	struct streams *streams = make(10, 2, 60000);
+	struct streams *streams = world_streams(10, 2, 60000);
 	struct named one = leave(streams, "SELECT 1", false);
 	struct stream *stream;
 	struct error err;
@@ -214,7 +143,7 @@ static void batons_are_good_once(void **state)
 
 static void room_is_made_by_those_that_lose_the_least(void **state)
 {
-	struct streams *streams = make(4, 8, 60000);
+	struct streams *streams = world_streams(4, 8, 60000);
 	struct error err;
 	struct named transaction = leave(streams, "BEGIN", false);
 	struct named settings = leave(streams, "PRAGMA foreign_keys = ON", false);
@@ -250,7 +179,7 @@ static void room_is_made_by_those_that_lose_the_least(void **state)
 
 static void idle_streams_lose_what_the_contract_says(void **state)
 {
-	struct streams *streams = make(10, 8, 100);
+	struct streams *streams = world_streams(10, 8, 100);
 	struct error err;
 	struct named wrote = leave(streams, "SELECT 1", true);
 	struct named settings = leave(streams, "PRAGMA foreign_keys = ON", false);
@@ -283,12 +212,12 @@ static void idle_streams_lose_what_the_contract_says(void **state)
 
 static void a_new_table_knows_the_old_batons(void **state)
 {
-	struct streams *streams = make(10, 8, 60000);
+	struct streams *streams = world_streams(10, 8, 60000);
 	struct error err;
 	struct named plain = leave(streams, "SELECT 1", true);
 	struct named transaction = leave(streams, "BEGIN", false);
 	streams_close(streams);
-	streams = make(10, 8, 60000);
+	streams = world_streams(10, 8, 60000);
 	assert_int_equal(code_of(streams, &transaction.baton), ERR_STREAM_EXPIRED);
 	struct stream *stream;
 	assert_true(stream_acquire(streams, NULL, &grant, &plain.baton, false, &stream, &err));
@@ -325,7 +254,7 @@ static struct baton promise(struct streams *streams, struct stream *stream, bool
 // hrana.md §3.3: a cursor's baton is issued before its end, and who uses it waits.
 static void a_promised_baton_waits_for_the_end_of_the_request(void **state)
 {
-	struct streams *streams = make(10, 8, 60000);
+	struct streams *streams = world_streams(10, 8, 60000);
 	struct stream *stream = open_new(streams);
 	struct counting_waiter first = new_waiter();
 	struct counting_waiter second = new_waiter();
@@ -348,7 +277,7 @@ static void a_promised_baton_waits_for_the_end_of_the_request(void **state)
 
 static void a_promise_of_another_is_none(void **state)
 {
-	struct streams *streams = make(10, 8, 60000);
+	struct streams *streams = world_streams(10, 8, 60000);
 	struct access_grant stranger = grant;
 	struct counting_waiter waiter = new_waiter();
 	stranger.credential_id++;
@@ -369,7 +298,7 @@ static void a_promise_of_another_is_none(void **state)
 // What may have left a transaction behind, and has not, is found by its baton long after.
 static void a_promised_baton_stays_good_without_a_transaction(void **state)
 {
-	struct streams *streams = make(10, 8, 100);
+	struct streams *streams = world_streams(10, 8, 100);
 	struct named looked_at = leave(streams, "BEGIN", false);
 	struct stream *stream = open_new(streams);
 	struct baton early = promise(streams, stream, true);
@@ -390,7 +319,7 @@ static void a_promised_baton_stays_good_without_a_transaction(void **state)
 
 static void a_promised_baton_finds_the_transaction(void **state)
 {
-	struct streams *streams = make(10, 8, 60000);
+	struct streams *streams = world_streams(10, 8, 60000);
 	struct stream *stream = open_new(streams);
 	struct error err;
 	struct baton early = promise(streams, stream, true);
@@ -404,7 +333,7 @@ static void a_promised_baton_finds_the_transaction(void **state)
 
 static void stored_texts_are_bounded(void **state)
 {
-	struct streams *streams = make(10, 8, 60000);
+	struct streams *streams = world_streams(10, 8, 60000);
 	struct error err;
 	char text[101] = {0};
 	struct stream *stream = open_new(streams);
@@ -432,7 +361,7 @@ static void stored_texts_are_bounded(void **state)
 static void thousands_of_streams_find_their_place(void **state)
 {
 	enum { COUNT = 3000 };
-	struct streams *streams = make(COUNT, 8, 60000);
+	struct streams *streams = world_streams(COUNT, 8, 60000);
 	struct baton *batons = calloc(COUNT, sizeof(*batons));
 	for (int i = 0; i < COUNT; i++)
 		batons[i] = release(streams, open_new(streams)).baton;
@@ -446,7 +375,7 @@ static void thousands_of_streams_find_their_place(void **state)
 
 static void nothing_runs_after_an_interrupt(void **state)
 {
-	struct streams *streams = make(10, 8, 60000);
+	struct streams *streams = world_streams(10, 8, 60000);
 	struct error err;
 	struct named idle = leave(streams, "SELECT 1", false);
 	struct stream *busy = open_new(streams);
