@@ -151,9 +151,9 @@ static void learn(struct connection *connection, struct cached_statement *cached
 	cached->plain_params = has_plain_params(cached->stmt, cached->param_count);
 	cached->writes = !sqlite3_stmt_readonly(cached->stmt);
 	cached->many = !policy_is_blank(tail, strlen(tail));
+	cached->asks_state = connection->seen.uses_connection_state;
 	// ROLLBACK as a conflict clause would undo the neighbours in a shared transaction.
-	cached->shareable = cached->policy.kind == STATEMENT_WRITE && cached->writes &&
-			    !connection->seen.uses_connection_state &&
+	cached->shareable = cached->policy.kind == STATEMENT_WRITE && cached->writes && !cached->asks_state &&
 			    !policy_mentions(cached->sql, cached->sql_size, "rollback");
 }
 

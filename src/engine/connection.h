@@ -30,6 +30,7 @@ struct cached_statement {
 	int param_count;
 	bool plain_params; // every parameter is "?" or "?N"
 	bool writes;       // sqlite3_stmt_readonly says no
+	bool asks_state;   // of the connection: changes(), total_changes(), last_insert_rowid()
 	bool shareable;    // may run inside a shared transaction
 	bool slow;         // exceeded the quick budget before
 	bool many;         // something stands behind the first statement

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "engine/internal.h"
+#include "engine/sqlite_core.h"
 
 enum { POOL_WAIT_MS = 5000 };
 
@@ -91,6 +92,7 @@ void pool_give(struct connection *connection)
 			     NULL, NULL);
 	connection->has_state = false;
 	sqlite3_set_last_insert_rowid(connection->db, 0);
+	sqlite_core_forget_changes(connection->db);
 	atomic_store(&connection->cancel, false);
 	atomic_store(&connection->stolen, false);
 	pthread_mutex_lock(&db->pool.mutex);

@@ -66,3 +66,9 @@ void sqlite_core_forget(sqlite3 *db)
 	sqlite3BtreeLeave(btree);
 	sqlite3_mutex_leave(db->mutex);
 }
+
+void sqlite_core_forget_changes(sqlite3 *db)
+{
+	db->nChange = 0;
+	db->nTotalChange = 0;
+}

@@ -28,4 +28,7 @@ int sqlite_core_attach(sqlite3 *db, const char *uri, const char *alias);
 /// transaction for want of a journal that most single-row writes do without.
 void sqlite_core_keep_statement_journal(sqlite3_stmt *stmt);
 
+/// changes() and total_changes() are 0 again, as on a fresh connection.
+void sqlite_core_forget_changes(sqlite3 *db);
+
 #endif

@@ -102,6 +102,7 @@ bool engine_stream_plan(struct engine_stream *stream, const char *sql, size_t sq
 	bool unknown_name = !ok && (err->code == ERR_SQL_INPUT || err->code == ERR_SQLITE);
 	if (ok) {
 		*out = plan_of(&cached->policy, cached->writes);
+		out->asks_state = cached->asks_state;
 		ok = check_alone(cached, err);
 	} else if (lenient && unknown_name) {
 		struct policy_statement policy;

@@ -27,6 +27,7 @@ struct stream_plan {
 	bool begins_read_only; // BEGIN … READONLY
 	bool ends;             // COMMIT, END, ROLLBACK
 	bool is_schema_change;
+	bool asks_state; // of the connection: what its last write did
 };
 
 /// Fails: as fleet_session_check. With `lenient`, an unknown table or column is no failure (out is then what

@@ -247,7 +247,8 @@ static bool goes_to_primary(const struct fleet_session *session, const struct st
 		return true;
 	if (!engine_stream_is_autocommit(session->local) || plan->ends)
 		return false;
-	return plan->changes && !plan->begins_read_only;
+	// What the session's last write did is known where it was made.
+	return (plan->changes && !plan->begins_read_only) || (plan->asks_state && session->remote);
 }
 
 // In the stream where the session's next statement would run; the other one follows when it is used.

@@ -174,8 +174,11 @@ describe('state of a stream', () => {
 		const two = await run(one.json.baton, ['SELECT last_insert_rowid()', 'SELECT changes()', close]);
 		assert.equal(first(two, 0), '901');
 		assert.equal(first(two, 1), '1');
-		const fresh = await run(null, ['SELECT last_insert_rowid()', close]);
-		assert.equal(first(fresh), '0');
+		// Asked at once and after another statement: that takes another way through the server.
+		for (const before of [[], ['SELECT 1']]) {
+			const fresh = await run(null, [...before, 'SELECT last_insert_rowid() + changes() + total_changes()', close]);
+			assert.equal(first(fresh, before.length), '0');
+		}
 	});
 
 	test('a table that another stream has made anew is known at once', async () => {
@@ -300,6 +303,15 @@ describe('on a replica', () => {
 		const three = await run(two.json.baton, ['COMMIT', 'SELECT count(*) FROM rep'], replica());
 		assert.equal(first(three, 1), '2');
 		await run(three.json.baton, [close], replica());
+	});
+
+	test('last_insert_rowid and changes are those of a write that was forwarded', async () => {
+		const to = db.instances[1].label;
+		await run(null, ['CREATE TABLE counted(id INTEGER PRIMARY KEY)', close], { to });
+		const one = await run(null, ['INSERT INTO counted VALUES (70), (71)', 'SELECT changes()'], { to });
+		assert.equal(first(one, 1), '2');
+		const two = await run(one.json.baton, ['SELECT last_insert_rowid()', close], { to });
+		assert.equal(first(two), '71');
 	});
 
 	test('a replication index makes it wait', async () => {
