@@ -146,9 +146,10 @@ void retention_if_due(struct engine_database *db)
 	bool start = !db->flush.retaining && !db->flush.closing && !db->flush.failed;
 	db->flush.retaining = db->flush.retaining || start;
 	pthread_mutex_unlock(&db->flush.mutex);
+	if (!start)
+		return;
 	db->flush.retention_task.run = retention_run;
-	if (start)
-		workers_run(db->workers, &db->flush.retention_task);
+	workers_run(db->workers, &db->flush.retention_task);
 }
 
 void engine_database_tend(struct engine_database *db)

@@ -183,14 +183,30 @@ static bool is_full_locked(struct net_socket *socket)
 	return wslay_event_get_queued_msg_length(socket->frames) > socket->sockets->queued_bytes_max;
 }
 
+// The close frame is sent and frames are read no more, but the client may still send: to end the connection over unread
+// bytes would reset it, and take the close frame from the client.
+static bool lingers_locked(struct net_socket *socket)
+{
+	return socket->closing && !wslay_event_want_write(socket->frames) &&
+	       !wslay_event_want_read(socket->frames) && !wslay_event_get_close_received(socket->frames);
+}
+
+// False at the end.
+static bool drop_locked(struct net_socket *socket)
+{
+	char dropped[4096];
+	ssize_t got = recv(socket->fd, dropped, sizeof(dropped), MSG_DONTWAIT);
+	return got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
+}
+
 // What the loop is to wait for.
 static void arm_locked(struct net_socket *socket)
 {
 	if (!socket->upgraded)
 		return;
 	unsigned wanted = EPOLLRDHUP;
-	bool reads = !socket->paused && (socket->closing || !is_full_locked(socket));
-	if (reads && !socket->gone && wslay_event_want_read(socket->frames))
+	bool reads = socket->closing || (!socket->paused && !is_full_locked(socket));
+	if (reads && !socket->gone && (wslay_event_want_read(socket->frames) || lingers_locked(socket)))
 		wanted |= EPOLLIN;
 	if (!socket->gone && wslay_event_want_write(socket->frames))
 		wanted |= EPOLLOUT;
@@ -328,6 +344,8 @@ static void serve(struct net_socket *socket, unsigned events)
 	if (!broken && ((events & EPOLLIN) || socket->early_size > 0) &&
 	    wslay_event_want_read(socket->frames))
 		broken = wslay_event_recv(socket->frames) != 0;
+	else if (!broken && (events & EPOLLIN))
+		broken = !drop_locked(socket);
 	else if (events & EPOLLRDHUP)
 		broken = true;
 	// A close frame of the client, or an error of its own, is answered by the library by itself.
@@ -338,10 +356,9 @@ static void serve(struct net_socket *socket, unsigned events)
 		socket->close_by_ms = clock_coarse_ms() + CLOSE_WAIT_MS;
 	}
 	flush_locked(socket);
-	bool over =
-		broken || socket->gone ||
-		(socket->closing && !wslay_event_want_write(socket->frames) &&
-		 (wslay_event_get_close_received(socket->frames) || !wslay_event_want_read(socket->frames)));
+	bool over = broken || socket->gone ||
+		    (socket->closing && !wslay_event_want_write(socket->frames) &&
+		     wslay_event_get_close_received(socket->frames));
 	struct inbound *messages = TAKE(socket->first);
 	socket->end = &socket->first;
 	pthread_mutex_unlock(&socket->mutex);

@@ -201,6 +201,25 @@ static void closes_with_the_code_that_fits(void **state)
 	close(fd);
 }
 
+// The close frame must reach a client that is still sending what was too much.
+static void says_why_while_the_client_sends_on(void **state)
+{
+	(void)state;
+	static const unsigned char head[] = {0x81, 0xFF, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0}; // 4 MB
+	static char junk[64 * 1024];
+	int fd = open_socket();
+	send_bytes(fd, (const char *)head, sizeof(head));
+	for (int i = 0; i < 8; i++)
+		send_bytes(fd, junk, sizeof(junk));
+	unsigned char close_head[2];
+	char code[125];
+	read_exactly(fd, close_head, sizeof(close_head));
+	assert_int_equal(close_head[0], 0x88);
+	read_exactly(fd, code, close_head[1]);
+	assert_memory_equal(code, "\x03\xF1", 2); // 1009
+	expect_end(fd);
+}
+
 static void an_idle_one_stays_open(void **state)
 {
 	(void)state;
@@ -249,6 +268,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(puts_fragments_together_and_answers_pings_between, start,
 						stop),
 		cmocka_unit_test_setup_teardown(closes_with_the_code_that_fits, start, stop),
+		cmocka_unit_test_setup_teardown(says_why_while_the_client_sends_on, start, stop),
 		cmocka_unit_test_setup_teardown(an_idle_one_stays_open, start, stop),
 		cmocka_unit_test_setup_teardown(a_server_may_stop_while_clients_come, start, stop),
 	};
