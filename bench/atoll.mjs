@@ -3,6 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { label_of, startServer } from '../test/lib/server.mjs';
+import { fairness } from './fairness.mjs';
 import { check_select, fill_statements, load, pipeline, scalar, schema } from './load.mjs';
 import { rss_mb } from './process.mjs';
 
@@ -12,6 +13,7 @@ const SAMPLE_EVERY_MS = 50;
 const IDLE_MS = 1000;
 const MANY = 2000;
 const HUNDRED = 100;
+const ENDLESS = [1, 8];
 
 const now_ns = () => process.hrtime.bigint();
 const ms_between = (from_ns, to_ns) => Number(to_ns - from_ns) / 1e6;
@@ -101,6 +103,7 @@ export function atoll({ build, work, like }, connections) {
 		try {
 			for (const [name, locations] of [
 				['read', ['ord']],
+				['other', ['ord']],
 				['write', ['ord']],
 				['pair', ['ord', 'nrt']],
 			]) {
@@ -114,7 +117,11 @@ export function atoll({ build, work, like }, connections) {
 				for (const statement of schema) await pipeline(target, statement);
 			}
 			const target = { port: server.port, ...places.read.primary };
-			for (const statement of fill_statements()) await pipeline(target, statement);
+			const other = { port: server.port, ...places.other.primary };
+			for (const statement of fill_statements()) {
+				await pipeline(target, statement);
+				await pipeline(other, statement);
+			}
 			Object.assign(like, places.read.primary, { reply: await check_select(target) });
 		} finally {
 			await server.stop();
@@ -161,6 +168,14 @@ export function atoll({ build, work, like }, connections) {
 				await check_count(primary, before, found.answered, connections);
 				await check_count(replica, before, found.answered, connections);
 				return { ...found, end_lag_ms, lag_median_ms: samples[samples.length >> 1], lag_most_ms: samples.at(-1) };
+			}),
+		fairness: (seconds) =>
+			with_server(async (at) => {
+				const same = at(places.read.primary);
+				const other = at(places.other.primary);
+				await check_select(same);
+				await check_select(other);
+				return fairness({ same, other }, ENDLESS, seconds);
 			}),
 		start: async () => {
 			await with_server(async () => {});

@@ -9,7 +9,8 @@ export const KEY_COUNT = 100_000;
 const script = fileURLToPath(new URL('load.lua', import.meta.url));
 const WARM_UP_S = 1;
 
-async function wrk(target, kind, seconds) {
+/// Runs the load for some seconds; any answer but 200 is an error.
+export async function burst(target, kind, seconds) {
 	const { port, path: where = '/v2/pipeline', token = 'none', close = true } = target;
 	const out = await run(LOAD_CORE, [
 		'wrk',
@@ -37,9 +38,9 @@ async function wrk(target, kind, seconds) {
 
 /// Runs the load for some seconds after a warm-up. `answered` counts both.
 export async function load(target, kind, seconds) {
-	const warm = await wrk(target, kind, WARM_UP_S);
+	const warm = await burst(target, kind, WARM_UP_S);
 	const before = { own: cpu_s(target.pid), core: core_s(), at: process.hrtime.bigint() };
-	const found = await wrk(target, kind, seconds);
+	const found = await burst(target, kind, seconds);
 	const elapsed_s = Number(process.hrtime.bigint() - before.at) / 1e9;
 	const after = { own: cpu_s(target.pid), core: core_s() };
 	const own_s = after.own - before.own;

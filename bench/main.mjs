@@ -12,18 +12,23 @@ import { quiet } from './process.mjs';
 import { BUSY, judge, lines_of, report } from './report.mjs';
 
 const TRIES = 2;
-const usage = `bench/run [--quick] [--only NAME]… [--wait SECONDS]
+const kinds = ['select', 'insert', 'replicated', 'start', 'idle', 'many', 'fairness'];
+const usage = `bench/run [--quick] [--only NAME]… [--measure KIND]… [--wait SECONDS]
   --quick         one round of 3 s instead of three of 5 s; prints, writes no file
   --only NAME     measures only ceiling, full, atoll, postgres, node, tursodb or sqlite; prints, writes no file
+  --measure KIND  only select, insert, replicated, start, idle, many or fairness; prints, writes no file
   --wait SECONDS  how long at most each measurement waits for a quiet machine (10)`;
 
 function options_of(args) {
-	const options = { rounds: 3, seconds: 5, only: new Set(), wait_s: 10, writes: true };
+	const options = { rounds: 3, seconds: 5, only: new Set(), kinds: new Set(), wait_s: 10, writes: true };
 	for (let i = 0; i < args.length; i++) {
 		if (args[i] === '--quick') Object.assign(options, { rounds: 1, seconds: 3, writes: false });
 		else if (args[i] === '--wait' && Number(args[i + 1]) >= 0) options.wait_s = Number(args[++i]);
 		else if (args[i] === '--only' && i + 1 < args.length) {
 			options.only.add(args[++i]);
+			options.writes = false;
+		} else if (args[i] === '--measure' && kinds.includes(args[i + 1])) {
+			options.kinds.add(args[++i]);
 			options.writes = false;
 		} else {
 			console.error(usage);
@@ -34,7 +39,6 @@ function options_of(args) {
 }
 
 const makers = { ceiling, full, atoll, postgres, node, tursodb, sqlite };
-const kinds = ['select', 'insert', 'replicated', 'start', 'idle', 'many'];
 
 /// The data must lie on a real disk, or nothing that is said of durable rows would be true.
 function work_folder() {
@@ -93,7 +97,8 @@ for (const { name, absent, create } of subjects) {
 }
 for (let round = 0; round < options.rounds; round++) {
 	// What is compared is measured close together in time.
-	const tasks = kinds.flatMap((kind) =>
+	const wanted = kinds.filter((kind) => options.kinds.size === 0 || options.kinds.has(kind));
+	const tasks = wanted.flatMap((kind) =>
 		subjects
 			.filter(({ measures }) => measures?.[kind])
 			.map(({ name, measures }) => ({ name, kind, measure: measures[kind] })),

@@ -10,6 +10,7 @@ const IDLE_MB = 20;
 const START_MS = 100;
 const GROWTH = 1.5;
 const PAGE_MS = 50;
+const FAIR_RATIO = 0.7;
 /// A core that others use more than this says little.
 export const BUSY = 0.1;
 
@@ -109,12 +110,20 @@ export function lines_of(results) {
 			(found) => found < PAGE_MS,
 			' ms',
 		),
+		...[
+			['Selects beside one endless statement on the same database ÷ alone', 'same_1'],
+			['Selects beside one endless statement on another database ÷ alone', 'other_1'],
+			['Selects beside eight endless statements on the same database ÷ alone', 'same_8'],
+			['Selects beside eight endless statements on another database ÷ alone', 'other_8'],
+		].map(([text, field]) =>
+			line(text, all(results, 'atoll', 'fairness', field), median, `≥ ${FAIR_RATIO}`, (found) => found >= FAIR_RATIO),
+		),
 	];
 }
 
-/// Whether all lines are met; those that a run with --only has no numbers for are passed over.
+/// Whether all lines are met; those that a run with --only or --measure has no numbers for are passed over.
 export function judge(lines, options) {
-	return lines.every(({ met }) => met ?? options.only.size > 0);
+	return lines.every(({ met }) => met ?? options.only.size + options.kinds.size > 0);
 }
 
 function table(head, rows, aligned) {
@@ -184,6 +193,9 @@ round, since both of its sides then had the same machine. Ratios travel to other
 * Many databases: one after another in one organization, each in a group with an instance of its own, so that a database
   is a folder with files: ${of('many', 'first_ms')} ms each at first, ${of('many', 'last_ms')} ms at last. A page of the list takes ${of('many', 'page_median_ms')} ms at the
   median.
+
+* Fairness: clients that each run a recursive query without an end, and the selects' load beside them or alone in turns
+  of a second; a ratio is taken of neighbouring windows.
 
 ## How it is measured
 
