@@ -394,7 +394,7 @@ bool connection_bind(struct cached_statement *cached, const struct statement *st
 	return false;
 }
 
-static struct value column_value(sqlite3_stmt *stmt, int at)
+struct value connection_column_value(sqlite3_stmt *stmt, int at)
 {
 	struct value value = {.kind = VALUE_NULL};
 	switch (sqlite3_column_type(stmt, at)) {
@@ -483,7 +483,7 @@ static bool step_rows(struct connection *connection, bool *out_paused, struct er
 		run->rows++;
 		if (sink) {
 			for (int i = 0; i < count; i++)
-				values[i] = column_value(stmt, i);
+				values[i] = connection_column_value(stmt, i);
 			ok = sink->row(sink, values, count, err);
 			paused = ok && may_pause && sink->pause;
 		}

@@ -125,6 +125,9 @@ void connection_abandon(struct connection *connection);
 /// By whoever ends the transaction of a paused statement by force: it holds no lock any more, and its next piece says so.
 void connection_lose(struct connection *connection);
 
+/// Of the present row; its bytes are good until the next step.
+struct value connection_column_value(sqlite3_stmt *stmt, int at);
+
 /// Runs a literal of ours ("BEGIN IMMEDIATE") from the cache.
 MUST_USE bool connection_command(struct connection *connection, const char *sql, struct error *err);
 

@@ -177,6 +177,10 @@ void pool_give(struct connection *connection);
 void pool_retire(struct engine_database *db);
 void pool_close(struct engine_database *db);
 
+// -- stream.c
+struct engine_stream;
+struct connection *engine_stream_connection(const struct engine_stream *stream);
+
 // -- flush.c
 /// The flusher rests, and nobody waits for it.
 bool flush_is_quiet(struct engine_database *db);

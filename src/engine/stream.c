@@ -278,6 +278,11 @@ void engine_stream_note_rows(struct engine_stream *stream)
 	note_seen(stream);
 }
 
+struct connection *engine_stream_connection(const struct engine_stream *stream)
+{
+	return stream->connection;
+}
+
 static char *copy_or_null(const char *text)
 {
 	char *copy = text ? strdup(text) : NULL;

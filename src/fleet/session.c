@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/trace.h"
+#include "engine/dump.h"
 #include "engine/policy.h"
 #include "engine/stream.h"
 #include "fleet/attach.h"
@@ -21,6 +22,7 @@ struct fleet_session {
 	bool remote_transaction;       // an open transaction lives on the primary
 	struct engine_stream *running; // where the present statement runs, or is paused
 	bool paused;
+	struct engine_dump *dump; // of `local`
 	struct attachments attachments;
 	fleet_find_attachable *find_attachable; // NULL: nothing may be attached
 	void *attach_context;
@@ -45,6 +47,7 @@ bool fleet_session_open(struct fleet_instance *instance, bool read_only, struct 
 
 static void close_streams(struct fleet_session *session)
 {
+	engine_dump_end(TAKE(session->dump));
 	pthread_mutex_lock(&session->mutex);
 	struct engine_stream *local = TAKE(session->local);
 	struct engine_stream *remote = TAKE(session->remote);
@@ -452,6 +455,22 @@ static bool settle_streams(struct fleet_session *session, struct error *err)
 	if (ok && session->remote)
 		ok = engine_stream_settle_attached(session->remote, deadline_ms, err);
 	return ok;
+}
+
+bool fleet_session_dump_begin(struct fleet_session *session, bool preserve_row_ids, struct error *err)
+{
+	ASSERT(!session->dump);
+	if (!is_primary(session))
+		return error_set(err, ERR_BAD_REQUEST, "database is not a primary");
+	return open_local(session, err) &&
+	       engine_dump_begin(session->local, preserve_row_ids, &session->dump, err) &&
+	       settle_streams(session, err);
+}
+
+bool fleet_session_dump_write(struct fleet_session *session, struct buffer *out, size_t bytes_max,
+			      bool *out_done, struct error *err)
+{
+	return engine_dump_write(session->dump, out, bytes_max, out_done, err);
 }
 
 bool fleet_session_settle_rows(struct fleet_session *session, struct error *err)

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/crypt.h"
 #include "base/error.h"
 #include "engine/quick.h" // enum quick_outcome, struct quick_wait
@@ -74,6 +75,14 @@ MUST_USE bool fleet_session_sequence(struct fleet_session *session, const char *
 				     struct error *err);
 MUST_USE bool fleet_session_describe(struct fleet_session *session, const char *sql, size_t sql_size,
 				     struct describe_result *out, struct error *err);
+
+/// The whole database as SQL text, in pieces, from one moment (engine/dump.h). Of a session that has run nothing. Nothing
+/// else of it may be used afterwards but settle, interrupt and close. The barrier is before the first piece.
+/// Fails: ERR_BAD_REQUEST "database is not a primary", ERR_BLOCKED, ERR_NOT_READY, ERR_SQLITE
+MUST_USE bool fleet_session_dump_begin(struct fleet_session *session, bool preserve_row_ids,
+				       struct error *err);
+MUST_USE bool fleet_session_dump_write(struct fleet_session *session, struct buffer *out, size_t bytes_max,
+				       bool *out_done, struct error *err);
 
 bool fleet_session_is_autocommit(const struct fleet_session *session);
 /// True when nothing would be lost by closing the session and opening another: no transaction, no pragma, no

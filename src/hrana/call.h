@@ -21,6 +21,7 @@
 
 struct call;
 struct cursor_reply;
+struct dump_reply;
 typedef void call_work(struct call *call);
 typedef bool call_decode(struct call *call, struct error *err);
 
@@ -51,6 +52,7 @@ struct call {
 	unsigned steps; // taken since the last look at the client's connection
 
 	struct cursor_reply *cursor_reply; // of a cursor
+	struct dump_reply *dump_reply;     // of a dump
 	bool cut;                          // its reply ends in the middle
 
 	// On the quick path (quick.c).

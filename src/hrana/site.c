@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "hrana/call.h"
 #include "hrana/cursor_reply.h"
+#include "hrana/dump_reply.h"
 #include "hrana/errors.h"
 #include "hrana/pipeline.h"
 #include "hrana/simple.h"
@@ -80,6 +81,7 @@ static const struct net_route routes[] = {
 	{"GET", "/v2", handle_greeting, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/v3", handle_greeting, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/info", handle_info, NET_INLINE, BODY_NONE, NULL},
+	{"GET", "/dump", dump_reply_handle, NET_INLINE, BODY_NONE, NULL},
 	{"POST", "/", simple_handle_legacy, NET_INLINE, BODY_SQL, NULL},
 	{"POST", "/v1/execute", simple_handle_execute, NET_INLINE, BODY_SQL, NULL},
 	{"POST", "/v1/batch", simple_handle_batch, NET_INLINE, BODY_SQL, NULL},
