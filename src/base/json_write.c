@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/crypt.h"
+#include "base/utf8.h"
 
 static inline void separate(struct json_writer *w)
 {
@@ -149,28 +150,6 @@ static inline bool is_plain(unsigned char byte)
 	return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
 }
 
-// Length of the valid UTF-8 sequence at `s` (2 to 4), or 0.
-static size_t sequence_length(const unsigned char *s, size_t left)
-{
-	if (s[0] >= 0xC2 && s[0] <= 0xDF)
-		return left >= 2 && (s[1] & 0xC0) == 0x80 ? 2 : 0;
-	if (s[0] >= 0xE0 && s[0] <= 0xEF) {
-		if (left < 3 || (s[1] & 0xC0) != 0x80 || (s[2] & 0xC0) != 0x80)
-			return 0;
-		bool overlong = s[0] == 0xE0 && s[1] < 0xA0;
-		bool surrogate = s[0] == 0xED && s[1] >= 0xA0;
-		return overlong || surrogate ? 0 : 3;
-	}
-	if (s[0] >= 0xF0 && s[0] <= 0xF4) {
-		if (left < 4 || (s[1] & 0xC0) != 0x80 || (s[2] & 0xC0) != 0x80 || (s[3] & 0xC0) != 0x80)
-			return 0;
-		bool overlong = s[0] == 0xF0 && s[1] < 0x90;
-		bool beyond = s[0] == 0xF4 && s[1] >= 0x90;
-		return overlong || beyond ? 0 : 4;
-	}
-	return 0;
-}
-
 static void append_escaped(struct buffer *out, unsigned char byte)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -209,7 +188,7 @@ void json_write_text_sized(struct json_writer *w, const char *text, size_t size)
 			i++;
 			continue;
 		}
-		size_t length = s[i] >= 0x80 ? sequence_length(s + i, size - i) : 0;
+		size_t length = s[i] >= 0x80 ? utf8_sequence_length(s + i, size - i) : 0;
 		if (length > 0) {
 			i += length;
 			continue;

@@ -47,7 +47,8 @@ static bool has_client(struct program *program, struct error *err)
 	return error_set(err, ERR_SHUTDOWN, "the client closed the connection, or the server is stopping");
 }
 
-struct call *call_begin(struct hrana *hrana, struct net_request *request, int version)
+struct call *call_begin(struct hrana *hrana, struct net_request *request, int version,
+			const struct wire *wire)
 {
 	struct arena *arena = net_request_arena(request);
 	struct call *call = arena_alloc(arena, sizeof(*call));
@@ -61,8 +62,9 @@ struct call *call_begin(struct hrana *hrana, struct net_request *request, int ve
 	call->request = request;
 	call->arena = arena;
 	call->version = version;
-	call->program = program_begin(hrana, arena, &wire_json, net_reply_body(request));
+	call->program = program_begin(hrana, arena, wire, net_reply_body(request));
 	call->program.has_client = has_client;
+	net_reply_type(request, wire->reply_type);
 	return call;
 }
 

@@ -61,8 +61,9 @@ struct call {
 	bool lost;
 };
 
-/// NULL when the request was refused, and answered.
-struct call *call_begin(struct hrana *hrana, struct net_request *request, int version);
+/// wire: of the request and of its reply. NULL when the request was refused, and answered.
+struct call *call_begin(struct hrana *hrana, struct net_request *request, int version,
+			const struct wire *wire);
 
 /// Parses the body. The tree lives until call_drop_body or the end.
 MUST_USE bool call_parse(struct call *call, struct error *err);

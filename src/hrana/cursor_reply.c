@@ -28,21 +28,10 @@ struct cursor_reply {
 static bool decode(struct call *call, struct error *err)
 {
 	struct decoder decoder = {.arena = call->arena, .version = call->version};
-	if (!call_parse(call, err))
-		return false;
-	if (json_read_kind(call->body) != JSON_KIND_OBJECT)
-		return decode_fail(err, "the body", "an object", call->body);
-	size_t size = 0;
-	const struct json *baton = decode_member(call->body, "baton");
-	const char *text = baton ? json_read_text(baton, &size) : NULL;
-	if (baton && !text)
-		return decode_fail(err, "`baton`", "a string", baton);
-	struct request *request = arena_alloc(call->arena, sizeof(*request));
-	request->kind = REQUEST_BATCH;
-	if (!decode_batch(&decoder, json_read_get(call->body, "batch"), &request->batch, err))
-		return false;
-	call->pipeline = (struct pipeline){.requests = request, .request_count = 1, .broken = decoder.broken};
-	return call_read_baton(call, text, size, err);
+	struct pipeline *pipeline = &call->pipeline;
+	return call->program.out.wire->read_cursor(&decoder, net_request_body(call->request), &call->body,
+						   pipeline, err) &&
+	       call_read_baton(call, pipeline->baton, pipeline->baton_size, err);
 }
 
 // The head comes first and its baton is known late; all batons have the same length, and a cursor never closes its stream.
@@ -215,9 +204,19 @@ static void take(struct call *call)
 	call_dispatch(call, work);
 }
 
-void cursor_reply_handle(void *context, struct net_request *request)
+static void handle(struct hrana *hrana, struct net_request *request, const struct wire *wire)
 {
-	struct call *call = call_begin(context, request, 3);
+	struct call *call = call_begin(hrana, request, 3, wire);
 	if (call)
 		call_decode_then(call, decode, take);
+}
+
+void cursor_reply_handle(void *context, struct net_request *request)
+{
+	handle(context, request, &wire_json);
+}
+
+void cursor_reply_handle_protobuf(void *context, struct net_request *request)
+{
+	handle(context, request, &wire_protobuf);
 }

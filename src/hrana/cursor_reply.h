@@ -1,4 +1,4 @@
-/// cursor_reply: POST /v3/cursor, a batch whose results come as lines (spec/hrana.md §3.3).
+/// cursor_reply: POST /v3/cursor and /v3-protobuf/cursor, a batch whose results come as lines or messages (spec/hrana.md §3.3).
 ///
 /// A small result goes out whole, with the baton of the stream as it then is. Any other is sent while SQLite steps: each
 /// piece once what it tells is durable, and no further one is made while much waits for the client, who holds neither a
@@ -9,5 +9,6 @@
 struct net_request;
 
 void cursor_reply_handle(void *context, struct net_request *request);
+void cursor_reply_handle_protobuf(void *context, struct net_request *request);
 
 #endif

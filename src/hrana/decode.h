@@ -1,6 +1,7 @@
-/// decode: JSON of the SQL protocol → what is to be run (spec/hrana.md §2, §3).
+/// decode: what clients send → what is to be run (spec/hrana.md §2, §3; protobuf: §12.2).
 ///
-/// The result borrows from the JSON tree and from the arena; nothing is allocated elsewhere.
+/// decode_json.c reads JSON, decode_protobuf.c protobuf; decode.c has the rules that do not depend on it. The result
+/// borrows from the JSON tree or the bytes of protobuf, and from the arena; nothing is allocated elsewhere.
 ///
 /// Fails: ERR_BAD_JSON  not of the right form; the message begins with sqld's words for it
 /// A broken protocol rule (§3.4) is no failure of decoding: `broken` says it, since it costs the client its
@@ -103,9 +104,28 @@ struct message {
 struct decoder {
 	struct arena *arena;
 	int version;
-	bool on_socket; // the requests of a WebSocket, not those of a pipeline
+	bool on_socket;     // the requests of a WebSocket, not those of a pipeline
+	size_t value_count; // of protobuf: messages so far
 	const char *broken;
 };
+
+/// Values, steps and requests of one body: each takes far more memory than its text.
+enum { DECODE_VALUES_MAX = 1000 * 1000 };
+
+/// Whole bodies, in either form. A wire (encode.h) names those of its own. *tree: what JSON was parsed to, the caller's to
+/// free in any case; protobuf leaves it alone.
+typedef bool decode_pipeline_body(struct decoder *decoder, const struct buffer *body, struct json **tree,
+				  struct pipeline *out, struct error *err);
+typedef bool decode_message_body(struct decoder *decoder, const struct buffer *body, struct json **tree,
+				 struct message *out, struct error *err);
+decode_pipeline_body decode_json_pipeline;
+decode_pipeline_body decode_json_cursor; // a pipeline of the one request REQUEST_BATCH
+decode_message_body decode_json_message;
+decode_pipeline_body decode_protobuf_pipeline;
+decode_pipeline_body decode_protobuf_cursor;
+decode_message_body decode_protobuf_message;
+
+// -- parts of JSON --------------------------------------------------------------------------------------
 
 /// Parses a body by the protocol's rules: no duplicate member, depth at most 128, NUL allowed in strings.
 MUST_USE bool decode_parse(const struct buffer *body, struct json **out, struct error *err);
@@ -113,6 +133,9 @@ MUST_USE bool decode_parse(const struct buffer *body, struct json **out, struct 
 /// A pipeline's body.
 MUST_USE bool decode_pipeline(struct decoder *decoder, const struct json *body, struct pipeline *out,
 			      struct error *err);
+/// A cursor's body, as a pipeline of one batch.
+MUST_USE bool decode_cursor(struct decoder *decoder, const struct json *body, struct pipeline *out,
+			    struct error *err);
 /// One of a pipeline's requests, or what a WebSocket's message holds.
 MUST_USE bool decode_request(struct decoder *decoder, const struct json *node, struct request *out,
 			     struct error *err);
@@ -127,14 +150,22 @@ MUST_USE bool decode_batch(struct decoder *decoder, const struct json *node, str
 
 /// The member `name`: NULL when absent or null.
 const struct json *decode_member(const struct json *object, const char *name);
-/// Notes the rule that the client broke; the first one is told.
-void decode_broke(struct decoder *decoder, const char *rule);
-/// Whether the version knows the request; a broken rule if not. Common to all wires.
-void decode_check_version(struct decoder *decoder, enum request_kind kind);
 /// A whole number of 32 bits. place: for the error, "`sql_id`"
 MUST_USE bool decode_id(const struct json *node, const char *place, int32_t *out, struct error *err);
 /// Fills err with the place and what was expected there; returns false.
 bool decode_fail(struct error *err, const char *place, const char *expected, const struct json *found);
+
+// -- rules of the protocol, common to all forms -----------------------------------------------------------
+
+/// Notes the rule that the client broke; the first one is told.
+void decode_broke(struct decoder *decoder, const char *rule);
+/// Whether the version knows the request; a broken rule if not.
+void decode_check_version(struct decoder *decoder, enum request_kind kind);
+/// That a text is given once, and in a way that the version knows.
+void decode_check_text(struct decoder *decoder, bool has_sql, bool has_id);
+/// That a condition of the step numbered own_step names an earlier one.
+void decode_check_reference(struct decoder *decoder, uint32_t step, size_t own_step);
+void decode_check_autocommit(struct decoder *decoder);
 
 /// Base64, padded or not, into the arena; false on a character outside the alphabet.
 bool decode_base64(struct arena *arena, const struct json *text, struct value *out);

@@ -38,6 +38,7 @@ struct encode_mark encode_mark(const struct encode_out *out)
 	return (struct encode_mark){
 		.size = out->json.out->size,
 		.comma = out->json.comma,
+		.depth = out->depth,
 	};
 }
 
@@ -45,6 +46,7 @@ void encode_return(struct encode_out *out, const struct encode_mark *mark)
 {
 	buffer_truncate(out->json.out, mark->size);
 	out->json.comma = mark->comma;
+	out->depth = mark->depth;
 }
 
 static struct encoder *encoder_of(struct result_sink *sink)

@@ -1,6 +1,6 @@
 /// encode: results → bytes of a wire, straight into the reply while SQLite steps (spec/hrana.md §2).
 ///
-/// A wire is a form of the protocol; there is JSON (encode_json.c). This module has what does not depend on it:
+/// A wire is a form of the protocol; there are JSON (encode_json.c) and protobuf (encode_protobuf.c). This module has what does not depend on it:
 /// where a statement's result began, so that encode_undo takes back what it wrote when it fails or must run again, and
 /// two limits: of one request's result (JSON characters, blobs counted raw) and, through `struct gauge`, of all replies
 /// that are being written at a moment.
@@ -38,11 +38,16 @@ enum entry_form {
 	ENTRY_LISTED,   // WebSocket: in a list
 };
 
+enum { ENCODE_DEPTH_MAX = 8 };
+
 /// What is written to.
 struct encode_out {
 	const struct wire *wire;
 	struct json_writer json;
 	enum entry_form entries;
+	// protobuf: where the messages began that have not ended
+	size_t open[ENCODE_DEPTH_MAX];
+	unsigned depth;
 };
 
 struct encode_out encode_to(const struct wire *wire, struct buffer *buffer);
@@ -51,6 +56,7 @@ struct encode_out encode_to(const struct wire *wire, struct buffer *buffer);
 struct encode_mark {
 	size_t size;
 	bool comma;
+	unsigned depth;
 };
 struct encode_mark encode_mark(const struct encode_out *out);
 void encode_return(struct encode_out *out, const struct encode_mark *mark);
@@ -61,11 +67,16 @@ struct step_failure {
 	const char *message;
 };
 
-/// A form of the protocol. Each `…_begin` has its `…_end`, and what stands between them is written by other functions.
+/// A form of the protocol, in both directions. Each `…_begin` has its `…_end`, and what stands between them is written by other functions.
 struct wire {
 	bool is_binary;
 	const char *reply_type; // content types over HTTP
 	const char *cursor_type;
+
+	// -- what clients send (decode.h)
+	decode_pipeline_body *read_pipeline;
+	decode_pipeline_body *read_cursor;
+	decode_message_body *read_message;
 
 	// -- HTTP: a pipeline's answers, in order
 	void (*pipeline_begin)(struct encode_out *out);
@@ -106,6 +117,7 @@ struct wire {
 };
 
 extern const struct wire wire_json;
+extern const struct wire wire_protobuf;
 
 /// How a statement's result is written.
 enum encode_form {

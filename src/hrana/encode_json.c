@@ -436,6 +436,9 @@ static void entries_end(struct encode_out *out, bool done)
 const struct wire wire_json = {
 	.reply_type = "application/json",
 	.cursor_type = "text/plain",
+	.read_pipeline = decode_json_pipeline,
+	.read_cursor = decode_json_cursor,
+	.read_message = decode_json_message,
 	.pipeline_begin = pipeline_begin,
 	.pipeline_end = pipeline_end,
 	.answer_begin = answer_begin,

@@ -52,10 +52,12 @@ static bool answer_request(struct call *call, struct request *request, struct er
 static bool decode(struct call *call, struct error *err)
 {
 	struct pipeline *pipeline = &call->pipeline;
+	const struct wire *wire = call->program.out.wire;
+	const struct buffer *body = net_request_body(call->request);
 	struct decoder decoder = {.arena = call->arena, .version = call->version};
 	*pipeline = (struct pipeline){0};
-	if (!decode_fast(call->arena, net_request_body(call->request), pipeline) &&
-	    (!call_parse(call, err) || !decode_pipeline(&decoder, call->body, pipeline, err)))
+	if (!(!wire->is_binary && decode_fast(call->arena, body, pipeline)) &&
+	    !wire->read_pipeline(&decoder, body, &call->body, pipeline, err))
 		return false;
 	call->decoded = true;
 	return call_read_baton(call, pipeline->baton, pipeline->baton_size, err);
@@ -98,19 +100,24 @@ static void take(struct call *call)
 		call_dispatch(call, pipeline_work);
 }
 
-static void handle(struct hrana *hrana, struct net_request *request, int version)
+static void handle(struct hrana *hrana, struct net_request *request, int version, const struct wire *wire)
 {
-	struct call *call = call_begin(hrana, request, version);
+	struct call *call = call_begin(hrana, request, version, wire);
 	if (call)
 		call_decode_then(call, decode, take);
 }
 
 void pipeline_handle_v2(void *context, struct net_request *request)
 {
-	handle(context, request, 2);
+	handle(context, request, 2, &wire_json);
 }
 
 void pipeline_handle_v3(void *context, struct net_request *request)
 {
-	handle(context, request, 3);
+	handle(context, request, 3, &wire_json);
+}
+
+void pipeline_handle_v3_protobuf(void *context, struct net_request *request)
+{
+	handle(context, request, 3, &wire_protobuf);
 }

@@ -84,7 +84,7 @@ static void work_legacy(struct call *call)
 
 static void handle(struct hrana *hrana, struct net_request *request, call_work *work)
 {
-	struct call *call = call_begin(hrana, request, 1);
+	struct call *call = call_begin(hrana, request, 1, &wire_json);
 	if (call)
 		call_dispatch(call, work);
 }

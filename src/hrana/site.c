@@ -55,7 +55,7 @@ static void handle_root(void *context, struct net_request *request)
 // What decides an embedded replica's protocol: 404 says "not here" to those who may ask.
 static void handle_info(void *context, struct net_request *request)
 {
-	if (call_begin(context, request, 3))
+	if (call_begin(context, request, 3, &wire_json))
 		answer_text(request, 404, "");
 }
 
@@ -80,6 +80,7 @@ static const struct net_route routes[] = {
 	{"GET", "/v1", handle_greeting, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/v2", handle_greeting, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/v3", handle_greeting, NET_INLINE, BODY_NONE, NULL},
+	{"GET", "/v3-protobuf", handle_greeting, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/info", handle_info, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/dump", dump_reply_handle, NET_INLINE, BODY_NONE, NULL},
 	{"POST", "/", simple_handle_legacy, NET_INLINE, BODY_SQL, NULL},
@@ -88,6 +89,8 @@ static const struct net_route routes[] = {
 	{"POST", "/v2/pipeline", pipeline_handle_v2, NET_INLINE, BODY_SQL, NULL},
 	{"POST", "/v3/pipeline", pipeline_handle_v3, NET_INLINE, BODY_SQL, NULL},
 	{"POST", "/v3/cursor", cursor_reply_handle, NET_INLINE, BODY_SQL, NULL},
+	{"POST", "/v3-protobuf/pipeline", pipeline_handle_v3_protobuf, NET_INLINE, BODY_SQL, NULL},
+	{"POST", "/v3-protobuf/cursor", cursor_reply_handle_protobuf, NET_INLINE, BODY_SQL, NULL},
 	{"POST", "/dev/{namespace}/{version}/pipeline", handle_foreign_version, NET_INLINE, BODY_NONE, NULL},
 };
 

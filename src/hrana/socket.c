@@ -255,10 +255,7 @@ static bool decode(struct socket *socket, struct socket_job *job, const char *by
 	struct decoder decoder = {.arena = &job->arena, .version = socket->version, .on_socket = true};
 	struct buffer body = {.data = arena_copy(&job->arena, bytes, size), .size = size, .capacity = size};
 	job->size = size;
-	if (!decode_parse(&body, &job->tree, err) || !decode_message(&decoder, job->tree, &job->message, err))
-		return false;
-	job->message.broken = decoder.broken;
-	return true;
+	return socket->wire->read_message(&decoder, &body, &job->tree, &job->message, err);
 }
 
 static void take_message(struct socket *socket, struct socket_job *job)
@@ -333,10 +330,19 @@ static const struct net_socket_events events = {
 
 // -- the upgrade -------------------------------------------------------------------------------------------------
 
-static const struct {
+struct protocol {
 	const char *name;
 	int version;
-} protocols[] = {{"hrana3", 3}, {"hrana2", 2}, {"hrana1", 1}}; // by preference
+	const struct wire *wire;
+};
+
+static const struct protocol protocols[] = {
+	// by preference
+	{"hrana3-protobuf", 3, &wire_protobuf},
+	{"hrana3", 3, &wire_json},
+	{"hrana2", 2, &wire_json},
+	{"hrana1", 1, &wire_json},
+};
 
 static bool offers(const char *list, const char *name)
 {
@@ -351,36 +357,33 @@ static bool offers(const char *list, const char *name)
 	return false;
 }
 
-static bool choose_protocol(struct net_request *request, const char **out_name, int *out_version)
+// NULL: none of those that the client offers.
+static const struct protocol *choose_protocol(struct net_request *request)
 {
+	static const struct protocol unnamed = {NULL, 1, &wire_json};
 	const char *list = net_request_header(request, "Sec-WebSocket-Protocol");
-	*out_name = NULL;
-	*out_version = 1;
 	if (!list)
-		return true;
+		return &unnamed;
 	for (size_t i = 0; i < ARRAY_LENGTH(protocols); i++) {
-		if (offers(list, protocols[i].name)) {
-			*out_name = protocols[i].name;
-			*out_version = protocols[i].version;
-			return true;
-		}
+		if (offers(list, protocols[i].name))
+			return &protocols[i];
 	}
-	return false;
+	return NULL;
 }
 
 static bool upgrade(struct hrana *hrana, struct net_request *request, struct error *err)
 {
 	const char *label = net_request_label(request);
-	const char *protocol;
-	int version;
+	const struct protocol *protocol = choose_protocol(request);
 	if (!label)
 		return error_set(err, ERR_BAD_REQUEST,
 				 "the address names no database; put /db/NAME before the path");
 	if (!access_knows_label(hrana->access, label))
 		return error_set(err, ERR_NAMESPACE_NOT_FOUND, "Namespace `%.200s` doesn't exist", label);
-	if (!choose_protocol(request, &protocol, &version))
+	if (!protocol)
 		return error_set(err, ERR_PROTOCOL,
-				 "Only these WebSocket subprotocols are supported: hrana3 hrana2 hrana1");
+				 "Only these WebSocket subprotocols are supported: hrana3-protobuf "
+				 "hrana3 hrana2 hrana1");
 	struct socket *socket = calloc(1, sizeof(*socket));
 	ASSERT(socket != NULL);
 	socket->hrana = hrana;
@@ -389,11 +392,11 @@ static bool upgrade(struct hrana *hrana, struct net_request *request, struct err
 	pthread_mutex_unlock(&hrana->sockets_mutex);
 	socket->label = strdup(label);
 	ASSERT(socket->label != NULL);
-	socket->version = version;
-	socket->wire = &wire_json;
+	socket->version = protocol->version;
+	socket->wire = protocol->wire;
 	atomic_init(&socket->references, 1);
 	pthread_mutex_init(&socket->mutex, NULL);
-	if (net_request_upgrade(request, protocol, &events, socket, err))
+	if (net_request_upgrade(request, protocol->name, &events, socket, err))
 		return true;
 	socket_release(socket);
 	return false;

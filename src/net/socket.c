@@ -166,7 +166,8 @@ static void on_message(wslay_event_context_ptr frames, const struct wslay_event_
 	message->next = NULL;
 	message->frame = arg->opcode == WSLAY_TEXT_FRAME ? NET_TEXT : NET_BINARY;
 	message->size = arg->msg_length;
-	memcpy(message->bytes, arg->msg, arg->msg_length);
+	if (arg->msg_length > 0)
+		memcpy(message->bytes, arg->msg, arg->msg_length);
 	message->bytes[arg->msg_length] = '\0';
 	*socket->end = message;
 	socket->end = &message->next;

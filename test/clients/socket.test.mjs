@@ -82,6 +82,7 @@ describe('the upgrade', () => {
 	test('chooses the newest protocol that both know', async () => {
 		assert.equal((await connect({ protocols: ['hrana1', 'hrana2', 'other'] })).ws.protocol, 'hrana2');
 		assert.equal((await connect({ protocols: ['hrana1', 'hrana3', 'hrana2'] })).ws.protocol, 'hrana3');
+		assert.equal((await connect({ protocols: ['hrana3', 'hrana3-protobuf'], hello: false })).ws.protocol, 'hrana3-protobuf');
 		assert.equal((await connect({ protocols: [] })).ws.protocol, '');
 	});
 
@@ -89,7 +90,7 @@ describe('the upgrade', () => {
 		const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' };
 		const none = await request(server.db_url(label), { headers: { ...upgrade, 'sec-websocket-protocol': 'soap' } });
 		assert.equal(none.status, 400);
-		assert.match(none.text, /^Only these WebSocket subprotocols are supported: /);
+		assert.equal(none.text, 'Only these WebSocket subprotocols are supported: hrana3-protobuf hrana3 hrana2 hrana1');
 		assert.equal((await request(`${server.url}/db/nobody/`, { headers: upgrade })).status, 404);
 		const old = await request(server.db_url(label), { headers: { ...upgrade, 'sec-websocket-version': '8' } });
 		assert.equal(old.status, 400);
@@ -339,6 +340,20 @@ describe('bad messages', () => {
 		const socket = await connect();
 		socket.ws.send(Buffer.from('{}'));
 		assert.equal((await socket.closed).code, 1003);
+	});
+
+	test('hrana3-protobuf takes binary messages alone, and whole ones', async () => {
+		const text = await connect({ protocols: ['hrana3-protobuf'], hello: false });
+		text.send('{}');
+		assert.equal((await text.closed).code, 1003);
+		for (const bytes of [[0x0a, 9], [0x0b], []]) {
+			const broken = await connect({ protocols: ['hrana3-protobuf'], hello: false });
+			broken.ws.send(Buffer.from(bytes));
+			assert.equal((await broken.closed).code, 1007);
+		}
+		const early = await connect({ protocols: ['hrana3-protobuf'], hello: false });
+		early.ws.send(Buffer.from([0x12, 0]));
+		assert.deepEqual(await early.closed, { code: 1008, reason: 'Received a request before hello message' });
 	});
 
 	test('one that is too large is 1009', async () => {
