@@ -121,7 +121,7 @@ static bool read_query(struct net_request *request, bool *out, struct error *err
 void dump_reply_handle(void *context, struct net_request *request)
 {
 	struct error err;
-	struct call *call = call_begin(context, request, 3);
+	struct call *call = call_begin(context, request, 3, &wire_json);
 	if (!call)
 		return;
 	struct dump_reply *reply = arena_alloc(call->arena, sizeof(*reply));
