@@ -121,8 +121,19 @@ void crypt_base64_encode(struct buffer *out, const void *bytes, size_t size, boo
 	out->size += room - 1; // the room includes a NUL
 }
 
+// libsodium's decoder takes any byte beyond ASCII for a character of the alphabet where char is signed.
+static bool is_ascii(const char *text, size_t size)
+{
+	char all = 0;
+	for (size_t i = 0; i < size; i++)
+		all |= text[i];
+	return ((unsigned char)all & 0x80) == 0;
+}
+
 bool crypt_base64_decode(struct buffer *out, const char *text, size_t size, bool url)
 {
+	if (!is_ascii(text, size))
+		return false;
 	while (size > 0 && text[size - 1] == '=')
 		size--;
 	int variant =

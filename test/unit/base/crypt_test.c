@@ -138,7 +138,7 @@ static void base64_goes_there_and_back(void **state)
 
 static void bad_base64_leaves_the_buffer_alone(void **state)
 {
-	const char *bad[] = {"Z", "Zg=a", "Z g", "+/8", "\xff\xff"};
+	const char *bad[] = {"Z", "Zg=a", "Z g", "+/8", "\xff\xff", "\xff\xff\xff\xff", "Zm9\xaf"};
 	for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
 		OWNED(buffer) struct buffer out = {0};
 		buffer_append_text(&out, "before");
