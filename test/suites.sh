@@ -2,8 +2,8 @@
 # Every suite adds to `passed` and `failed`; the sum is the last line of the whole run.
 # shellcheck shell=bash
 
-all_suites=(tidy unit tsan integration clients scale crash)
-declare -A build_of=([tidy]=none [unit]=asan [tsan]=tsan [integration]=asan [clients]=asan [scale]=release [crash]=release)
+all_suites=(tidy unit tsan fuzz integration clients scale crash)
+declare -A build_of=([tidy]=none [unit]=asan [tsan]=tsan [fuzz]=fuzz [integration]=asan [clients]=asan [scale]=release [crash]=release)
 log_folder=build-asan/test-logs
 passed=0
 failed=0
@@ -59,6 +59,7 @@ build_for_tests() {
 				-Db_sanitize=thread -Db_lundef=false "-Dc_args=-Wno-tsan -Wno-maybe-uninitialized" \
 				>"$log_folder/build-tsan.log" 2>&1 &
 			;;
+		fuzz) build_fuzzers >"$log_folder/build-fuzz.log" 2>&1 & ;;
 		esac
 		pids+=($!)
 		kinds+=("$kind")
@@ -145,6 +146,18 @@ suite_tsan() {
 	run_cmocka tsan build-tsan "${wrapper[@]}"
 }
 
+# A minute each; ./dev fuzz runs them for longer.
+suite_fuzz() {
+	local log=$log_folder/fuzz.log names=() name good bad
+	for name in $(fuzzer_names); do
+		wanted_file "test/fuzz/${name}_fuzz.c" && names+=("$name")
+	done
+	: >"$log"
+	[ ${#names[@]} -eq 0 ] || test/fuzz/run build-fuzz 60 "$jobs" "${names[@]}" >"$log" 2>&1 || true
+	read -r good bad < <(awk '/^[0-9]+ passed, [0-9]+ failed$/ { good = $1; bad = $3 } END { print good + 0, bad + 0 }' "$log")
+	count fuzz "$good" "$bad" "$log"
+}
+
 # The packages of other people that judge, and what tests read documents with.
 need_test_packages() {
 	quietly npm --prefix test/clients ci --ignore-scripts --no-audit --no-fund
@@ -193,6 +206,7 @@ run_suites() {
 	trap '[ "$finished" = yes ] || failed=$((failed + 1)); echo "$passed passed, $failed failed"; [ "$failed" -eq 0 ]' EXIT
 
 	need "${packages_build[@]}" "${packages_test[@]}"
+	[[ " ${suites[*]} " != *" fuzz "* ]] || need "${packages_fuzz[@]}"
 	need_node
 	need_sqlite
 
