@@ -149,9 +149,12 @@ static void learn(struct connection *connection, struct cached_statement *cached
 {
 	cached->param_count = sqlite3_bind_parameter_count(cached->stmt);
 	cached->plain_params = has_plain_params(cached->stmt, cached->param_count);
-	cached->writes = !sqlite3_stmt_readonly(cached->stmt);
-	cached->many = !policy_is_blank(tail, strlen(tail));
-	cached->asks_state = connection->seen.uses_connection_state;
+	// SQLite says of EXPLAIN, and of a pragma that shows the journal's mode, that they might write.
+	bool shows = sqlite3_stmt_isexplain(cached->stmt) ||
+		     (cached->policy.is_pragma && cached->policy.kind == STATEMENT_READ);
+	cached->writes = !shows && !sqlite3_stmt_readonly(cached->stmt);
+	cached->many = cached->policy.many || !policy_is_blank(tail, strlen(tail));
+	cached->asks_state = connection->seen.uses_connection_state || cached->policy.asks_state;
 	// ROLLBACK as a conflict clause would undo the neighbours in a shared transaction.
 	cached->shareable = cached->policy.kind == STATEMENT_WRITE && cached->writes && !cached->asks_state &&
 			    !policy_mentions(cached->sql, cached->sql_size, "rollback");
@@ -252,6 +255,7 @@ static bool compile(struct connection *connection, struct cached_statement *cach
 	const char *text = cached->policy.run_sql ? cached->policy.run_sql : cached->sql;
 	const char *tail = "";
 	connection->seen.uses_connection_state = false;
+	connection->seen.unsupported = false;
 	connection->seen.vacuum = cached->policy.is_vacuum;
 	connection->seen.writing = cached->policy.kind != STATEMENT_READ;
 	begin_work(connection, 0);
@@ -262,6 +266,8 @@ static bool compile(struct connection *connection, struct cached_statement *cach
 	}
 	if (rc == SQLITE_INTERRUPT)
 		return stopped(connection, rc, err);
+	if (rc != SQLITE_OK && connection->seen.unsupported)
+		return policy_unsupported(cached->sql, cached->sql_size, err);
 	if (rc != SQLITE_OK)
 		return policy_prepare_error(connection->db, cached->sql, err);
 	if (!cached->stmt)

@@ -29,8 +29,8 @@ struct cached_statement {
 	struct policy_statement policy;
 	int param_count;
 	bool plain_params; // every parameter is "?" or "?N"
-	bool writes;       // sqlite3_stmt_readonly says no
-	bool asks_state;   // of the connection: changes(), total_changes(), last_insert_rowid()
+	bool writes;       // sqlite3_stmt_readonly says no, and it does not merely explain or show
+	bool asks_state;   // of the connection: changes(), total_changes(), last_insert_rowid(), foreign_keys
 	bool shareable;    // may run inside a shared transaction
 	bool slow;         // exceeded the quick budget before
 	bool many;         // something stands behind the first statement

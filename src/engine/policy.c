@@ -4,195 +4,20 @@
 #include <string.h>
 #include <strings.h>
 
-// -- tokens -------------------------------------------------------------------------------------------
+#include "engine/policy_tokens.h"
 
-enum token_kind {
-	TOKEN_END,
-	TOKEN_WORD,
-	TOKEN_QUOTED,
-	TOKEN_SEMICOLON,
-	TOKEN_OPEN,
-	TOKEN_CLOSE,
-	TOKEN_OTHER
-};
-
-struct tokens {
-	const char *at;
-	const char *end;
-	const char *token; // the last one
-	size_t size;
-};
-
-static bool is_word(char c)
+bool policy_unsupported(const char *sql, size_t size, struct error *err)
 {
-	return isalnum((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
-}
-
-static void skip_blank(struct tokens *t)
-{
-	while (t->at < t->end) {
-		if (isspace((unsigned char)*t->at)) {
-			t->at++;
-		} else if (t->end - t->at >= 3 && memcmp(t->at, "\xEF\xBB\xBF", 3) == 0) {
-			t->at += 3; // SQLite takes a byte order mark for a blank
-		} else if (t->at + 1 < t->end && t->at[0] == '-' && t->at[1] == '-') {
-			const char *line = memchr(t->at, '\n', (size_t)(t->end - t->at));
-			t->at = line ? line + 1 : t->end;
-		} else if (t->at + 1 < t->end && t->at[0] == '/' && t->at[1] == '*') {
-			t->at += 2;
-			while (t->at < t->end && !(t->at + 1 < t->end && t->at[0] == '*' && t->at[1] == '/'))
-				t->at++;
-			t->at = t->at < t->end ? t->at + 2 : t->end;
-		} else {
-			return;
-		}
-	}
-}
-
-static void skip_quoted(struct tokens *t, char close)
-{
-	t->at++;
-	while (t->at < t->end) {
-		if (*t->at++ != close)
-			continue;
-		if (close == ']' || t->at == t->end || *t->at != close)
-			return;
-		t->at++; // a doubled quote stands for itself
-	}
-}
-
-static enum token_kind next_token(struct tokens *t)
-{
-	skip_blank(t);
-	t->token = t->at;
-	enum token_kind kind = TOKEN_OTHER;
-	if (t->at == t->end) {
-		kind = TOKEN_END;
-	} else if (is_word(*t->at)) {
-		while (t->at < t->end && is_word(*t->at))
-			t->at++;
-		kind = TOKEN_WORD;
-	} else if (*t->at == '\'' || *t->at == '"' || *t->at == '`') {
-		skip_quoted(t, *t->at);
-		kind = TOKEN_QUOTED;
-	} else if (*t->at == '[') {
-		skip_quoted(t, ']');
-		kind = TOKEN_QUOTED;
-	} else {
-		char c = *t->at++;
-		kind = c == ';'   ? TOKEN_SEMICOLON
-		       : c == '(' ? TOKEN_OPEN
-		       : c == ')' ? TOKEN_CLOSE
-				  : TOKEN_OTHER;
-	}
-	t->size = (size_t)(t->at - t->token);
-	return kind;
-}
-
-static bool token_is(const struct tokens *t, const char *word)
-{
-	return strlen(word) == t->size && strncasecmp(t->token, word, t->size) == 0;
-}
-
-static struct tokens tokens_of(const char *sql, size_t size)
-{
-	return (struct tokens){.at = sql, .end = sql + size};
-}
-
-bool policy_is_blank(const char *sql, size_t size)
-{
-	struct tokens t = tokens_of(sql, size);
-	enum token_kind kind;
-	while ((kind = next_token(&t)) == TOKEN_SEMICOLON)
-		;
-	return kind == TOKEN_END;
-}
-
-size_t policy_blank_prefix(const char *sql, size_t size)
-{
-	struct tokens t = tokens_of(sql, size);
-	while (next_token(&t) == TOKEN_SEMICOLON)
-		;
-	return (size_t)(t.token - sql);
-}
-
-bool policy_begins_with(const char *sql, size_t size, const char *words)
-{
-	struct tokens t = tokens_of(sql, size);
-	struct tokens wanted = tokens_of(words, strlen(words));
-	enum token_kind kind;
-	while ((kind = next_token(&t)) == TOKEN_SEMICOLON)
-		;
-	for (; next_token(&wanted) != TOKEN_END; kind = next_token(&t)) {
-		if (kind == TOKEN_END || t.size != wanted.size ||
-		    strncasecmp(t.token, wanted.token, t.size) != 0)
-			return false;
-	}
-	return true;
-}
-
-bool policy_mentions(const char *sql, size_t size, const char *word)
-{
-	struct tokens t = tokens_of(sql, size);
-	enum token_kind kind;
-	while ((kind = next_token(&t)) != TOKEN_END) {
-		if (kind == TOKEN_WORD && token_is(&t, word))
-			return true;
-	}
-	return false;
-}
-
-size_t policy_first_statement(const char *sql, size_t size)
-{
-	struct tokens t = tokens_of(sql, size);
-	int words = 0;
-	bool creates = false;
-	bool trigger = false;
-	bool after_semicolon = false;
-	bool after_end = false;
-	bool any = false;
-	for (;;) {
-		enum token_kind kind = next_token(&t);
-		if (kind == TOKEN_END)
-			return any ? size : 0;
-		if (kind == TOKEN_SEMICOLON) {
-			if (any && (!trigger || after_end))
-				return (size_t)(t.at - sql);
-			after_semicolon = true;
-			after_end = false;
-			continue;
-		}
-		any = true;
-		if (kind == TOKEN_WORD && ++words <= 4) {
-			creates = creates || (words <= 1 && token_is(&t, "create"));
-			trigger = trigger || (creates && token_is(&t, "trigger"));
-		}
-		after_end = trigger && after_semicolon && kind == TOKEN_WORD && token_is(&t, "end");
-		after_semicolon = false;
-	}
-}
-
-// -- kinds --------------------------------------------------------------------------------------------
-
-static bool unsupported(const char *sql, size_t size, struct error *err)
-{
-	int shown = (int)(size < 80 ? size : 80);
+	size_t shown = size < 80 ? size : 80;
+	while (shown < size && shown > 0 && ((unsigned char)sql[shown] & 0xC0) == 0x80)
+		shown--; // not in the middle of a character
 	return error_set(err, ERR_SQL_PARSE, "SQL string could not be parsed: unsupported statement: %.*s",
-			 shown, sql);
+			 (int)shown, sql);
 }
 
-static bool in_list(const char *const *list, const char *word, size_t size)
-{
-	for (; *list; list++) {
-		if (strlen(*list) == size && strncasecmp(*list, word, size) == 0)
-			return true;
-	}
-	return false;
-}
+// -- pragmas ------------------------------------------------------------------------------------------
 
-enum pragma_class { PRAGMA_REFUSED, PRAGMA_READ, PRAGMA_WRITE };
-
-static enum pragma_class pragma_class(const char *name, size_t size, bool has_argument)
+enum pragma_class pragma_class(const char *name, size_t size, bool has_argument)
 {
 	static const char *const read[] = {"table_list",
 					   "index_list",
@@ -207,13 +32,8 @@ static enum pragma_class pragma_class(const char *name, size_t size, bool has_ar
 					   "module_list",
 					   "encoding",
 					   NULL};
-	static const char *const write[] = {"foreign_keys",     "defer_foreign_keys",
-					    "foreign_key_list", "foreign_key_check",
-					    "collation_list",   "data_version",
-					    "freelist_count",   "integrity_check",
-					    "quick_check",      "legacy_file_format",
-					    "page_count",       "stats",
-					    "user_version",     NULL};
+	// With an argument they set what a primary keeps, for the database or for the stream.
+	static const char *const set[] = {"foreign_keys", "defer_foreign_keys", "user_version", NULL};
 	static const char *const shown[] = {"analysis_limit",
 					    "application_id",
 					    "auto_vacuum",
@@ -243,19 +63,35 @@ static enum pragma_class pragma_class(const char *name, size_t size, bool has_ar
 					    "threads",
 					    "trusted_schema",
 					    "wal_autocheckpoint",
+					    "schema_version",
 					    NULL};
-	// These look only at the database file: a replica answers them as well as the primary.
-	static const char *const harmless[] = {
-		"foreign_key_list", "foreign_key_check", "collation_list", "freelist_count",
-		"integrity_check",  "quick_check",       "page_count",     NULL};
-	static const char *const state[] = {"data_version", "user_version", "foreign_keys", NULL};
-	if (in_list(read, name, size) || in_list(harmless, name, size))
+	// Of the write class, and still they only look, whatever they are given.
+	static const char *const look[] = {"foreign_key_list",
+					   "foreign_key_check",
+					   "collation_list",
+					   "data_version",
+					   "freelist_count",
+					   "integrity_check",
+					   "quick_check",
+					   "legacy_file_format",
+					   "page_count",
+					   "stats",
+					   NULL};
+	if (in_list(read, name, size) || in_list(look, name, size))
 		return PRAGMA_READ;
-	if (!has_argument && (in_list(shown, name, size) || in_list(state, name, size) ||
-			      in_list((const char *[]){"schema_version", NULL}, name, size)))
-		return PRAGMA_READ;
-	return in_list(write, name, size) ? PRAGMA_WRITE : PRAGMA_REFUSED;
+	if (in_list(set, name, size))
+		return has_argument ? PRAGMA_WRITE : PRAGMA_READ;
+	return !has_argument && in_list(shown, name, size) ? PRAGMA_READ : PRAGMA_REFUSED;
 }
+
+bool policy_is_reserved_table(const char *name, size_t size)
+{
+	return in_list(
+		(const char *[]){"_litestream_seq", "_litestream_lock", "libsql_wasm_func_table", NULL}, name,
+		size);
+}
+
+// -- kinds --------------------------------------------------------------------------------------------
 
 static bool classify_pragma(struct tokens *t, const char *sql, size_t size, struct policy_statement *out,
 			    struct error *err)
@@ -264,11 +100,11 @@ static bool classify_pragma(struct tokens *t, const char *sql, size_t size, stru
 	const char *name = t->token;
 	size_t name_size = t->size;
 	if (kind != TOKEN_WORD)
-		return unsupported(sql, size, err);
+		return policy_unsupported(sql, size, err);
 	kind = next_token(t);
 	if (kind == TOKEN_OTHER && t->token[0] == '.') {
 		if (next_token(t) != TOKEN_WORD)
-			return unsupported(sql, size, err);
+			return policy_unsupported(sql, size, err);
 		name = t->token;
 		name_size = t->size;
 		kind = next_token(t);
@@ -276,37 +112,90 @@ static bool classify_pragma(struct tokens *t, const char *sql, size_t size, stru
 	bool has_argument = kind != TOKEN_END && kind != TOKEN_SEMICOLON;
 	enum pragma_class class = pragma_class(name, name_size, has_argument);
 	if (class == PRAGMA_REFUSED)
-		return unsupported(sql, size, err);
+		return policy_unsupported(sql, size, err);
+	out->is_pragma = true;
 	out->kind = class == PRAGMA_READ ? STATEMENT_READ : STATEMENT_PRAGMA;
+	out->asks_state =
+		in_list((const char *[]){"foreign_keys", "defer_foreign_keys", NULL}, name, name_size);
+	// It would decide the encoding of a database that is still empty.
+	if (has_argument && in_list((const char *[]){"encoding", NULL}, name, name_size)) {
+		out->run_sql = "PRAGMA encoding";
+		while (kind != TOKEN_END && kind != TOKEN_SEMICOLON)
+			kind = next_token(t);
+		out->many = !policy_is_blank(t->at, (size_t)(t->end - t->at));
+	}
 	return true;
 }
 
+// BEGIN READONLY [TRANSACTION], BEGIN TRANSACTION READONLY: to SQLite the latter is a transaction's name. What else stands
+// there is left to SQLite's parser.
 static void classify_begin(struct tokens *t, struct policy_statement *out)
 {
 	out->kind = STATEMENT_BEGIN;
-	while (next_token(t) == TOKEN_WORD) {
-		if (token_is(t, "readonly"))
-			out->is_read_only = true;
-		if (token_is(t, "immediate") || token_is(t, "exclusive"))
-			out->is_immediate = true;
-	}
-	// libSQL's spelling; the transaction's right to write is taken away by us instead.
-	if (out->is_read_only)
-		out->run_sql = "BEGIN";
+	enum token_kind kind = next_token(t);
+	out->is_immediate = token_is(t, "immediate") || token_is(t, "exclusive");
+	bool first = token_is(t, "readonly");
+	bool transaction = token_is(t, "transaction");
+	if (kind != TOKEN_WORD || (!first && !transaction))
+		return;
+	kind = next_token(t);
+	bool last = transaction && token_is(t, "readonly");
+	if (last || (first && token_is(t, "transaction")))
+		kind = next_token(t);
+	if ((!first && !last) || (kind != TOKEN_END && kind != TOKEN_SEMICOLON))
+		return;
+	out->is_read_only = true;
+	out->run_sql = "BEGIN";
+	out->many = !policy_is_blank(t->at, (size_t)(t->end - t->at));
 }
 
+// CREATE|DROP [TEMP] [UNIQUE|VIRTUAL] TABLE|INDEX|VIEW|TRIGGER [IF [NOT] EXISTS] [schema.]name. SQLite's authorizer is not
+// told of every object that "temp." makes temporary.
 static bool classify_create_or_drop(struct tokens *t, const char *sql, size_t size,
 				    struct policy_statement *out, struct error *err)
 {
-	next_token(t);
-	if (token_is(t, "temp") || token_is(t, "temporary"))
-		return unsupported(sql, size, err);
+	static const char *const before_name[] = {"unique",  "virtual", "table", "index",  "view",
+						  "trigger", "if",      "not",   "exists", NULL};
 	out->kind = STATEMENT_DDL;
+	enum token_kind kind = next_token(t);
+	if (token_is(t, "temp") || token_is(t, "temporary"))
+		return policy_unsupported(sql, size, err);
+	while (kind == TOKEN_WORD && in_list(before_name, t->token, t->size))
+		kind = next_token(t);
+	bool is_temp = token_names(t, kind, "temp");
+	if (is_temp && next_token(t) == TOKEN_OTHER && t->token[0] == '.')
+		return policy_unsupported(sql, size, err);
 	return true;
 }
 
+// INSERT|REPLACE [OR x] INTO, UPDATE [OR x], DELETE FROM, then [schema.]name: the last token was the verb.
+static bool check_target(struct tokens *t, const char *sql, size_t size, struct error *err)
+{
+	static const char *const before_name[] = {"or",   "rollback", "abort", "replace", "fail",
+						  "into", "ignore",   "from",  NULL};
+	enum token_kind kind = next_token(t);
+	while (kind == TOKEN_WORD && in_list(before_name, t->token, t->size))
+		kind = next_token(t);
+	struct tokens ahead = *t;
+	if (next_token(&ahead) == TOKEN_OTHER && ahead.token[0] == '.') {
+		kind = next_token(&ahead);
+		*t = ahead;
+	}
+	size_t quotes = kind == TOKEN_QUOTED && t->size >= 2;
+	if (policy_is_reserved_table(t->token + quotes, t->size - 2 * quotes))
+		return policy_unsupported(sql, size, err);
+	return true;
+}
+
+static bool is_write_verb(const struct tokens *t, struct policy_statement *out)
+{
+	out->is_insert = token_is(t, "insert") || token_is(t, "replace");
+	return out->is_insert || token_is(t, "update") || token_is(t, "delete");
+}
+
 // The verb of a statement that starts with WITH stands outside all parentheses.
-static void classify_with(struct tokens *t, struct policy_statement *out)
+static bool classify_with(struct tokens *t, const char *sql, size_t size, struct policy_statement *out,
+			  struct error *err)
 {
 	int depth = 0;
 	enum token_kind kind;
@@ -316,13 +205,13 @@ static void classify_with(struct tokens *t, struct policy_statement *out)
 		if (depth != 0 || kind != TOKEN_WORD)
 			continue;
 		if (token_is(t, "select") || token_is(t, "values"))
-			return;
-		out->is_insert = token_is(t, "insert") || token_is(t, "replace");
-		if (out->is_insert || token_is(t, "update") || token_is(t, "delete")) {
+			return true;
+		if (is_write_verb(t, out)) {
 			out->kind = STATEMENT_WRITE;
-			return;
+			return check_target(t, sql, size, err);
 		}
 	}
+	return true;
 }
 
 // SQLite obeys a pragma that it is only asked to explain.
@@ -369,23 +258,22 @@ bool policy_classify(const char *sql, size_t size, struct policy_statement *out,
 		classify_begin(&t, out);
 		return true;
 	}
-	if (token_is(&t, "with")) {
-		classify_with(&t, out);
-		return true;
-	}
+	if (token_is(&t, "with"))
+		return classify_with(&t, sql, size, out, err);
 	if (token_is(&t, "create") || token_is(&t, "drop"))
 		return classify_create_or_drop(&t, sql, size, out, err);
 	if (token_is(&t, "attach") || token_is(&t, "detach"))
-		return unsupported(sql, size, err);
+		return policy_unsupported(sql, size, err);
 	for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++) {
 		if (!token_is(&t, verbs[i].word))
 			continue;
 		out->kind = verbs[i].kind;
-		out->is_insert = token_is(&t, "insert") || token_is(&t, "replace");
+		if (is_write_verb(&t, out))
+			return check_target(&t, sql, size, err);
 		out->is_vacuum = token_is(&t, "vacuum");
 		// VACUUM INTO writes a file of the client's choosing.
 		if (out->is_vacuum && policy_mentions(sql, size, "into"))
-			return unsupported(sql, size, err);
+			return policy_unsupported(sql, size, err);
 		return true;
 	}
 	// Not a statement that SQLite knows, either: its own parser words the error.
@@ -399,7 +287,7 @@ static bool take_identifier(struct tokens *t, char out[ATTACH_NAME_BYTES])
 {
 	enum token_kind kind = next_token(t);
 	bool quoted = kind == TOKEN_QUOTED && t->token[0] != '\'';
-	if (kind != TOKEN_WORD && !quoted)
+	if ((kind != TOKEN_WORD && !quoted) || isdigit((unsigned char)t->token[0]))
 		return false;
 	const char *from = t->token + quoted;
 	const char *end = t->token + t->size;
@@ -449,140 +337,8 @@ bool policy_attachment(const char *sql, size_t size, struct policy_attachment *o
 	ok = ok && take_identifier(&t, out->alias);
 	kind = ok ? next_token(&t) : TOKEN_OTHER;
 	if (kind != TOKEN_END && kind != TOKEN_SEMICOLON)
-		return unsupported(sql, size, err);
+		return policy_unsupported(sql, size, err);
 	if (!policy_is_blank(t.at, (size_t)(t.end - t.at)))
 		return error_set(err, ERR_SQL_MANY_STATEMENTS, "SQL string contains more than one statement");
 	return true;
-}
-
-// -- authorizer ---------------------------------------------------------------------------------------
-
-static bool is_forbidden_table(const char *name)
-{
-	static const char *const names[] = {"sqlite_dbpage", NULL};
-	return name && in_list(names, name, strlen(name));
-}
-
-static bool is_forbidden_function(const char *name)
-{
-	static const char *const names[] = {"load_extension", "fts3_tokenizer", "writefile",
-					    "readfile",       "edit",           NULL};
-	return in_list(names, name, strlen(name));
-}
-
-static bool is_attached(const struct policy_seen *seen, const char *database)
-{
-	return database && !seen->vacuum && strcasecmp(database, "main") != 0 &&
-	       strcasecmp(database, "temp") != 0;
-}
-
-// Reading a virtual table may compile what would write to the tables behind it; only the file's mode can stand in the
-// way of that, and does.
-static bool changes_attached(const struct policy_seen *seen, int action, const char *a, const char *b)
-{
-	switch (action) {
-	case SQLITE_READ:
-	case SQLITE_SELECT:
-	case SQLITE_FUNCTION:
-	case SQLITE_RECURSIVE:
-		return false;
-	case SQLITE_PRAGMA:
-		return pragma_class(a, strlen(a), b != NULL) != PRAGMA_READ;
-	default:
-		return seen->writing;
-	}
-}
-
-int policy_authorize(void *context, int action, const char *a, const char *b, const char *database,
-		     const char *trigger)
-{
-	static const char *const state_functions[] = {"changes", "total_changes", "last_insert_rowid", NULL};
-	struct policy_seen *seen = context;
-	(void)trigger;
-	if (seen->engine)
-		return SQLITE_OK;
-	if (is_attached(seen, database) && changes_attached(seen, action, a, b))
-		return SQLITE_DENY;
-	switch (action) {
-	case SQLITE_READ:
-	case SQLITE_INSERT:
-	case SQLITE_UPDATE:
-	case SQLITE_DELETE:
-		return is_forbidden_table(a) ? SQLITE_DENY : SQLITE_OK;
-	case SQLITE_FUNCTION:
-		if (is_forbidden_function(b))
-			return SQLITE_DENY;
-		if (in_list(state_functions, b, strlen(b)))
-			seen->uses_connection_state = true;
-		return SQLITE_OK;
-	case SQLITE_PRAGMA:
-		return pragma_class(a, strlen(a), b != NULL) == PRAGMA_REFUSED && !seen->vacuum ? SQLITE_DENY
-												: SQLITE_OK;
-	case SQLITE_ATTACH:
-	case SQLITE_DETACH:
-		return seen->vacuum ? SQLITE_OK : SQLITE_DENY;
-	case SQLITE_CREATE_TEMP_INDEX:
-	case SQLITE_CREATE_TEMP_TABLE:
-	case SQLITE_CREATE_TEMP_TRIGGER:
-	case SQLITE_CREATE_TEMP_VIEW:
-	case SQLITE_DROP_TEMP_INDEX:
-	case SQLITE_DROP_TEMP_TABLE:
-	case SQLITE_DROP_TEMP_TRIGGER:
-	case SQLITE_DROP_TEMP_VIEW:
-		return SQLITE_DENY;
-	case SQLITE_CREATE_VTABLE:
-		return b && in_list((const char *[]){"sqlite_dbpage", "dbstat", NULL}, b, strlen(b))
-			       ? SQLITE_DENY
-			       : SQLITE_OK;
-	default:
-		return SQLITE_OK;
-	}
-}
-
-// -- errors -------------------------------------------------------------------------------------------
-
-static void line_and_column(const char *sql, int offset, int *out_line, int *out_column)
-{
-	int line = 1;
-	int column = 1;
-	for (int i = 0; i < offset && sql[i]; i++) {
-		column = sql[i] == '\n' ? 1 : column + 1;
-		line += sql[i] == '\n';
-	}
-	*out_line = line;
-	*out_column = column;
-}
-
-static bool is_syntax_error(const char *message)
-{
-	size_t size = strlen(message);
-	const char *tail = "syntax error";
-	size_t tail_size = strlen(tail);
-	return strcmp(message, "incomplete input") == 0 || strncmp(message, "unrecognized token", 18) == 0 ||
-	       (size >= tail_size && strcmp(message + size - tail_size, tail) == 0);
-}
-
-bool policy_prepare_error(sqlite3 *db, const char *sql, struct error *err)
-{
-	const char *message = sqlite3_errmsg(db);
-	int offset = sqlite3_error_offset(db);
-	int code = sqlite3_errcode(db) & 0xff;
-	if (code == SQLITE_ERROR && is_syntax_error(message)) {
-		int line;
-		int column;
-		line_and_column(sql, offset >= 0 ? offset : (int)strlen(sql), &line, &column);
-		return error_set(err, ERR_SQL_PARSE,
-				 "SQL string could not be parsed: syntax error around L%d:%d: %s", line,
-				 column, message);
-	}
-	if (code == SQLITE_ERROR && offset >= 0)
-		return error_set(err, ERR_SQL_INPUT, "SQL input error: %s (at offset %d)", message, offset);
-	return policy_sqlite_error(db, sqlite3_extended_errcode(db), err);
-}
-
-bool policy_sqlite_error(sqlite3 *db, int rc, struct error *err)
-{
-	error_set(err, ERR_SQLITE, "SQLite error: %s", sqlite3_errmsg(db));
-	err->sqlite_code = rc;
-	return false;
 }

@@ -13,10 +13,10 @@
 #include "base/error.h"
 
 enum statement_kind {
-	STATEMENT_READ,   // SELECT, VALUES, EXPLAIN, reading PRAGMAs
+	STATEMENT_READ,   // SELECT, VALUES, EXPLAIN, PRAGMAs that only show
 	STATEMENT_WRITE,  // INSERT, REPLACE, UPDATE, DELETE
 	STATEMENT_DDL,    // CREATE, DROP, ALTER, REINDEX, ANALYZE, VACUUM
-	STATEMENT_PRAGMA, // PRAGMA of the write class: runs on the primary
+	STATEMENT_PRAGMA, // PRAGMA that sets something: runs on the primary
 	STATEMENT_BEGIN,
 	STATEMENT_COMMIT,
 	STATEMENT_ROLLBACK,
@@ -41,16 +41,22 @@ MUST_USE bool policy_attachment(const char *sql, size_t size, struct policy_atta
 
 struct policy_statement {
 	enum statement_kind kind;
-	bool is_insert;      // INSERT or REPLACE: has a last_insert_rowid
-	bool is_read_only;   // BEGIN TRANSACTION READONLY
-	bool is_immediate;   // BEGIN IMMEDIATE or EXCLUSIVE
-	bool is_vacuum;      //
+	bool is_insert;    // INSERT or REPLACE: has a last_insert_rowid
+	bool is_read_only; // BEGIN TRANSACTION READONLY
+	bool is_immediate; // BEGIN IMMEDIATE or EXCLUSIVE
+	bool is_vacuum;
+	bool is_pragma;
+	bool asks_state;     // tells of the connection: foreign_keys, defer_foreign_keys
 	const char *run_sql; // text to prepare instead of the client's (BEGIN READONLY), or NULL
+	bool many;           // with run_sql: another statement follows
 };
 
 /// The kind of the one statement that starts at `sql`.
 /// Fails: ERR_SQL_NO_STATEMENT, ERR_SQL_PARSE "… unsupported statement: …".
 MUST_USE bool policy_classify(const char *sql, size_t size, struct policy_statement *out, struct error *err);
+
+/// ERR_SQL_PARSE, with the text's beginning. Returns false.
+bool policy_unsupported(const char *sql, size_t size, struct error *err);
 
 /// Length of the first statement of a text, with its ';' (a CREATE TRIGGER ends at "; END;"). 0: nothing but
 /// blanks, comments and semicolons is left.
@@ -72,6 +78,7 @@ bool policy_mentions(const char *sql, size_t size, const char *word);
 /// What the authorizer learned while a statement was compiled.
 struct policy_seen {
 	bool uses_connection_state; // changes(), total_changes(), last_insert_rowid()
+	bool unsupported;           // it is of a kind that nobody may run
 	bool vacuum;                // set by the caller: lets VACUUM attach its temporary copy
 	bool engine;                // set by the caller: a command of the engine's own
 	bool writing;               // set by the caller: the statement is none that only reads

@@ -68,14 +68,13 @@ static struct stream_plan plan_of(const struct policy_statement *policy, bool wr
 	enum statement_kind kind = policy->kind;
 	plan.begins = kind == STATEMENT_BEGIN || kind == STATEMENT_SAVEPOINT;
 	plan.begins_read_only = kind == STATEMENT_BEGIN && policy->is_read_only;
+	plan.begins_at_once = kind == STATEMENT_BEGIN && policy->is_immediate;
 	plan.ends = kind == STATEMENT_COMMIT || kind == STATEMENT_ROLLBACK;
 	plan.is_schema_change = kind == STATEMENT_DDL;
 	plan.needs_write_right =
 		writes || kind == STATEMENT_WRITE || kind == STATEMENT_DDL || kind == STATEMENT_PRAGMA;
-	// BEGIN IMMEDIATE takes the write lock, which is all a transaction control statement needs a right
-	// for.
-	if (kind == STATEMENT_BEGIN || plan.ends || kind == STATEMENT_SAVEPOINT || kind == STATEMENT_RELEASE)
-		plan.needs_write_right = policy->is_immediate;
+	if (plan.begins || plan.ends || kind == STATEMENT_RELEASE)
+		plan.needs_write_right = false;
 	plan.changes = writes || kind != STATEMENT_READ;
 	return plan;
 }
@@ -324,8 +323,10 @@ bool engine_stream_describe(struct engine_stream *stream, const char *sql, size_
 	pthread_mutex_lock(&connection->mutex);
 	bool ok = connection_prepare(connection, sql, sql_size, &cached, err);
 	if (ok) {
-		*out = (struct describe_result){.is_explain = sqlite3_stmt_isexplain(cached->stmt) != 0,
-						.is_readonly = !cached->writes};
+		*out = (struct describe_result){
+			.is_explain = sqlite3_stmt_isexplain(cached->stmt) != 0,
+			.is_readonly = cached->policy.is_pragma ? !cached->writes
+								: sqlite3_stmt_readonly(cached->stmt) != 0};
 		describe_params(cached, out);
 		describe_columns(cached->stmt, out);
 	}

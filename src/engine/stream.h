@@ -25,9 +25,10 @@ struct stream_plan {
 	bool needs_write_right; // refused to read-only credentials
 	bool begins;
 	bool begins_read_only; // BEGIN … READONLY
-	bool ends;             // COMMIT, END, ROLLBACK
+	bool begins_at_once; // BEGIN IMMEDIATE, EXCLUSIVE: takes the write lock, which is no business of read-only credentials
+	bool ends; // COMMIT, END, ROLLBACK
 	bool is_schema_change;
-	bool asks_state; // of the connection: what its last write did
+	bool asks_state; // of the connection: what its last write did, which foreign keys hold
 };
 
 /// Fails: as fleet_session_check. With `lenient`, an unknown table or column is no failure (out is then what

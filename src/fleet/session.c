@@ -292,6 +292,15 @@ static bool check_attachments(const struct fleet_session *session, const struct 
 	return plan->ends || attachments_check(&session->attachments, err);
 }
 
+static struct statement without_write_lock(const struct statement *statement)
+{
+	static const char sql[] = "BEGIN READONLY";
+	struct statement begin = *statement;
+	begin.sql = sql;
+	begin.sql_size = strlen(sql);
+	return begin;
+}
+
 // out_paused NULL: until its end.
 static bool start(struct fleet_session *session, const struct statement *statement, struct result_sink *sink,
 		  struct statement_result *out, bool *out_paused, struct error *err)
@@ -308,10 +317,17 @@ static bool start(struct fleet_session *session, const struct statement *stateme
 	// judging.
 	if (planner == session->local && !catch_up(session, err))
 		return false;
-	bool lenient = !is_primary(session);
+	// Who may not write is told so, also of a table that there is not.
+	bool lenient = !is_primary(session) || session->read_only;
 	if (!engine_stream_plan(planner, statement->sql, statement->sql_size, lenient, &plan, err) ||
 	    !check_right(session, &plan, err) || !check_attachments(session, &plan, err))
 		return false;
+	struct statement begin;
+	if (plan.begins_at_once && session->read_only) {
+		begin = without_write_lock(statement);
+		statement = &begin;
+		plan.begins_read_only = true;
+	}
 	if (goes_to_primary(session, &plan))
 		return execute_remote(session, statement, sink, out, out_paused, err);
 	return execute_local(session, statement, sink, out, out_paused, err);
@@ -388,7 +404,7 @@ bool fleet_session_describe(struct fleet_session *session, const char *sql, size
 	if (!open_local(session, err) || !policy_attachment(sql, sql_size, &attachment, err))
 		return false;
 	if (attachment.verb != VERB_NEITHER) {
-		*out = (struct describe_result){0};
+		*out = (struct describe_result){.is_readonly = true};
 		return true;
 	}
 	if (session->remote_transaction)

@@ -67,6 +67,15 @@ static void what_no_client_may_do_is_refused(void **state)
 		"PRAGMA wal_autocheckpoint=1",
 		"VACUUM INTO 'copy.db'",
 		"PRAGMA nonsense",
+		"PRAGMA schema_version = 9",
+		"EXPLAIN PRAGMA cache_size(5)",
+		"CREATE TABLE IF NOT EXISTS temp.t(x)",
+		"CREATE UNIQUE INDEX \"Temp\" . i ON t(x)",
+		"CREATE TRIGGER [temp].a AFTER INSERT ON t BEGIN SELECT 1; END",
+		"CREATE VIRTUAL TABLE temp.t USING fts5(x)",
+		"INSERT OR IGNORE INTO _litestream_seq VALUES (1)",
+		"UPDATE OR FAIL main . \"_LITESTREAM_LOCK\" SET id = 1",
+		"WITH a AS (SELECT 1) DELETE FROM 'libsql_wasm_func_table'",
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
@@ -89,6 +98,42 @@ static void read_only_transactions_are_spelled_as_libsql_does(void **state)
 		assert_true(policy_classify(rows[i], strlen(rows[i]), &statement, &err));
 		assert_true(statement.is_read_only);
 		assert_string_equal(statement.run_sql, "BEGIN");
+	}
+}
+
+static void other_words_behind_begin_are_left_to_sqlite(void **state)
+{
+	(void)state;
+	static const char *const rows[] = {"BEGIN IMMEDIATE READONLY", "BEGIN READONLY READONLY",
+					   "BEGIN READONLY (1)", "BEGIN TRANSACTION readonly x",
+					   "BEGIN CONCURRENT"};
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		struct policy_statement statement;
+		struct error err;
+		assert_true(policy_classify(rows[i], strlen(rows[i]), &statement, &err));
+		assert_null(statement.run_sql);
+	}
+}
+
+static void a_text_that_is_replaced_may_be_two_statements(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *sql;
+		const char *run_sql;
+		bool many;
+	} rows[] = {
+		{"BEGIN READONLY; -- end", "BEGIN", false},
+		{"BEGIN TRANSACTION READONLY; SELECT 1", "BEGIN", true},
+		{"PRAGMA encoding = 'UTF-16';", "PRAGMA encoding", false},
+		{"PRAGMA main.encoding('UTF-16'); SELECT 1", "PRAGMA encoding", true},
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		struct policy_statement statement;
+		struct error err;
+		assert_true(policy_classify(rows[i].sql, strlen(rows[i].sql), &statement, &err));
+		assert_string_equal(statement.run_sql, rows[i].run_sql);
+		assert_int_equal(statement.many, rows[i].many);
 	}
 }
 
@@ -133,6 +178,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds_are_told_by_the_verb),
 		cmocka_unit_test(what_no_client_may_do_is_refused),
+		cmocka_unit_test(other_words_behind_begin_are_left_to_sqlite),
+		cmocka_unit_test(a_text_that_is_replaced_may_be_two_statements),
 		cmocka_unit_test(read_only_transactions_are_spelled_as_libsql_does),
 		cmocka_unit_test(texts_are_split_into_statements),
 		cmocka_unit_test(words_are_found_as_tokens_only),
