@@ -315,6 +315,15 @@ static bool bootstrap(struct atolld *atolld, struct error *err)
 	return platform_bootstrap(atolld->platform, &first, &created, err);
 }
 
+// What fits into the first packets that a server may send takes as long to arrive when it is smaller.
+static size_t compress_bytes_min(const struct settings *settings)
+{
+	enum { AUTO_BYTES_MIN = 16 * 1024, ALWAYS_BYTES_MIN = 1024 };
+	if (strcmp(settings->compression, "never") == 0)
+		return 0;
+	return strcmp(settings->compression, "always") == 0 ? ALWAYS_BYTES_MIN : AUTO_BYTES_MIN;
+}
+
 // The first site that claims a request gets it.
 static bool start_server(struct atolld *atolld, struct error *err)
 {
@@ -334,6 +343,7 @@ static bool start_server(struct atolld *atolld, struct error *err)
 		.socket_message_bytes_max = (size_t)settings->socket_message_max,
 		.socket_queue_bytes_max = (size_t)settings->socket_queue_max,
 		.head_bytes_max = HEAD_BYTES_MAX,
+		.compress_bytes_min = compress_bytes_min(settings),
 		.streams_max = (size_t)settings->uploads_max,
 		.idle_timeout_s = IDLE_TIMEOUT_S,
 	};

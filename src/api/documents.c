@@ -1,11 +1,11 @@
 #include "api/documents.h"
 
-#include <strings.h>
 #include <zlib.h>
 
 #include "api/handlers.h"
 #include "api/openapi.h"
 #include "api/state.h"
+#include "net/compress.h"
 
 enum { GZIP_WINDOW_BITS = 15 + 16, GZIP_MEMORY_LEVEL = 8 };
 
@@ -49,13 +49,6 @@ void documents_cleanup(struct documents *documents)
 	document_cleanup(&documents->style);
 }
 
-// "gzip" among the encodings, and not switched off by ";q=0".
-static bool takes_gzip(const char *accepted)
-{
-	const char *at = accepted ? strcasestr(accepted, "gzip") : NULL;
-	return at && strncasecmp(at + 4, ";q=0", 4) != 0;
-}
-
 static bool serve(struct api_request *req, const struct document *document, const char *type)
 {
 	const struct buffer *body = &document->plain;
@@ -64,7 +57,7 @@ static bool serve(struct api_request *req, const struct document *document, cons
 	net_reply_header(req->net, "X-Content-Type-Options", "nosniff");
 	net_reply_header(req->net, "Cache-Control", "no-cache");
 	net_reply_header(req->net, "Vary", "Accept-Encoding");
-	if (takes_gzip(net_request_header(req->net, "Accept-Encoding"))) {
+	if (compress_is_wanted(net_request_header(req->net, "Accept-Encoding"))) {
 		body = &document->gzip;
 		net_reply_header(req->net, "Content-Encoding", "gzip");
 	}

@@ -185,6 +185,7 @@ struct net_site hrana_site(struct hrana *hrana)
 		.route_count = ARRAY_LENGTH(routes),
 		.context = hrana,
 		.claims = claims,
+		.compresses = true,
 		.refuse = refuse,
 	};
 }

@@ -98,7 +98,8 @@ struct net_request {
 	_Atomic(struct outflow *)
 		outflow; // of a reply that is written while it is sent; other threads look at it
 	struct buffer reply;
-	bool has_file; // instead of the buffer
+	struct buffer compressed; // what is sent instead, when it holds something
+	bool has_file;            // instead of the buffer
 	int file_fd;
 	uint64_t file_size;
 	int status;
@@ -154,6 +155,7 @@ struct net_server {
 	size_t head_bytes_max;
 	int64_t idle_timeout_ms;
 	size_t intake_count_max;
+	size_t compress_bytes_min; // 0: never
 	char id_prefix[9];
 	char address[80];
 	struct sweeper *sweeper;
@@ -182,6 +184,9 @@ void exchange_end(void *cls, struct MHD_Connection *mhd, void **context, enum MH
 // request.c
 /// Lets the network thread send the reply, as it is or as it will be: the end of its handler's turn.
 void request_answer(struct net_request *request);
+
+/// Whether a reply of such a size is to be compressed; sets its headers, which may be done once.
+bool request_is_compressed(struct net_request *request, size_t size);
 
 // server.c
 void connection_free(struct connection *connection);

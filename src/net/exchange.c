@@ -55,6 +55,7 @@ static void request_reset(struct net_request *request)
 {
 	keep_or_drop(&request->body);
 	keep_or_drop(&request->reply);
+	buffer_cleanup(&request->compressed);
 	arena_reset(&request->arena);
 	request->label = NULL;
 	request->close = false;

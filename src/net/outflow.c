@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "net/compress.h"
 #include "net/connection.h"
 
 // What the library is told it may ask for at a time; its own buffer is smaller.
@@ -11,6 +12,10 @@ enum { BLOCK_BYTES = 128 * 1024, BUFFER_KEPT_BYTES = 512 * 1024 };
 
 struct outflow {
 	struct net_request *request;
+
+	// the handler's own
+	struct compressor *compressor; // NULL: bytes are sent as they are
+	struct buffer piece;           // of what it gives
 
 	// guarded by server->mutex
 	struct outflow *previous;
@@ -203,6 +208,8 @@ void outflow_free(struct outflow *outflow)
 {
 	if (!outflow)
 		return;
+	compressor_free(outflow->compressor);
+	buffer_cleanup(&outflow->piece);
 	buffer_cleanup(&outflow->bytes);
 	pthread_mutex_destroy(&outflow->mutex);
 	pthread_cond_destroy(&outflow->changed);
@@ -211,12 +218,25 @@ void outflow_free(struct outflow *outflow)
 
 // -- the handler's end --------------------------------------------------------------------------------
 
+static void compress_begun(struct net_request *request, struct outflow *outflow)
+{
+	outflow->compressor = request_is_compressed(request, SIZE_MAX) ? compressor_create() : NULL;
+	if (!outflow->compressor)
+		return;
+	net_reply_header(request, "Content-Encoding", "gzip");
+	compressor_put(outflow->compressor, request->reply.data, request->reply.size, &outflow->piece);
+	buffer_cleanup(&request->reply);
+	request->reply = outflow->piece;
+	outflow->piece = (struct buffer){0};
+}
+
 void net_reply_begin(struct net_request *request)
 {
 	ASSERT(!request->outflow && !request->intake && !request->has_file);
 	struct outflow *outflow = calloc(1, sizeof(*outflow));
 	ASSERT(outflow != NULL);
 	outflow->request = request;
+	compress_begun(request, outflow);
 	outflow->bytes = request->reply;
 	outflow->bytes.limit_bytes = 0;
 	request->reply = (struct buffer){0};
@@ -237,10 +257,8 @@ static void compact_locked(struct outflow *outflow)
 	outflow->begin = 0;
 }
 
-size_t net_reply_push(struct net_request *request, const void *bytes, size_t size)
+static size_t push(struct outflow *outflow, const void *bytes, size_t size)
 {
-	struct outflow *outflow = request->outflow;
-	ASSERT(outflow != NULL);
 	pthread_mutex_lock(&outflow->mutex);
 	if (!is_over_locked(outflow)) {
 		if (outflow->begin > 0)
@@ -281,9 +299,34 @@ bool net_reply_wait(struct net_request *request, size_t waiting_max, struct erro
 	return true;
 }
 
+static void empty_piece(struct outflow *outflow)
+{
+	if (outflow->piece.capacity > BUFFER_KEPT_BYTES)
+		buffer_cleanup(&outflow->piece);
+	else
+		buffer_truncate(&outflow->piece, 0);
+}
+
+size_t net_reply_push(struct net_request *request, const void *bytes, size_t size)
+{
+	struct outflow *outflow = request->outflow;
+	ASSERT(outflow != NULL);
+	if (!outflow->compressor)
+		return push(outflow, bytes, size);
+	// Without the lock: the network thread goes on sending meanwhile.
+	compressor_put(outflow->compressor, bytes, size, &outflow->piece);
+	size_t waiting = push(outflow, outflow->piece.data, outflow->piece.size);
+	empty_piece(outflow);
+	return waiting;
+}
+
 static void finish(struct net_request *request, bool cut)
 {
 	struct outflow *outflow = request->outflow;
+	if (outflow->compressor && !cut) {
+		compressor_finish(outflow->compressor, &outflow->piece);
+		push(outflow, outflow->piece.data, outflow->piece.size);
+	}
 	struct connection *connection = request->connection;
 	struct net_server *server = connection->server;
 	delist(server, outflow);

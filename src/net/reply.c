@@ -23,7 +23,7 @@ static const char *type_of(const struct net_request *request)
 // The request's buffer stays where it is until the library says that the reply is sent; a file is the library's to close.
 static struct MHD_Response *body_of(struct net_request *request)
 {
-	struct buffer *body = &request->reply;
+	struct buffer *body = request->compressed.size > 0 ? &request->compressed : &request->reply;
 	if (request->socket)
 		return socket_response(request->socket);
 	if (request->outflow)

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/disk.h"
+#include "net/compress.h"
 #include "net/connection.h"
 #include "net/intake.h"
 #include "net/outflow.h"
@@ -229,6 +230,40 @@ void request_answer(struct net_request *request)
 	pthread_mutex_unlock(&server->mutex);
 }
 
+// -- compressed replies ---------------------------------------------------------------------------------
+
+static bool is_event_stream(const char *content_type)
+{
+	return content_type && strncmp(content_type, "text/event-stream", 17) == 0;
+}
+
+bool request_is_compressed(struct net_request *request, size_t size)
+{
+	size_t least = request->connection->server->compress_bytes_min;
+	if (least == 0 || size < least || !request->site || !request->site->compresses ||
+	    is_event_stream(request->content_type))
+		return false;
+	net_reply_header(request, "Vary", "Accept-Encoding");
+	return compress_is_wanted(net_request_header(request, "Accept-Encoding"));
+}
+
+static void compress_and_answer(void *context, struct net_request *request)
+{
+	(void)context;
+	if (compress_whole(&request->reply, &request->compressed))
+		net_reply_header(request, "Content-Encoding", "gzip");
+	request_answer(request);
+}
+
+// Neither a network thread nor the one that made a write durable is kept with it.
+static void answer_whole(struct net_request *request)
+{
+	if (!request->has_file && !request->socket && request_is_compressed(request, request->reply.size))
+		net_request_run(request, compress_and_answer, NULL, true);
+	else
+		request_answer(request);
+}
+
 void net_request_finish(struct net_request *request)
 {
 	if (request->intake)
@@ -236,5 +271,5 @@ void net_request_finish(struct net_request *request)
 	else if (request->outflow)
 		outflow_finish(request);
 	else
-		request_answer(request);
+		answer_whole(request);
 }

@@ -155,6 +155,7 @@ void connection_free(struct connection *connection)
 {
 	buffer_cleanup(&connection->request.body);
 	buffer_cleanup(&connection->request.reply);
+	buffer_cleanup(&connection->request.compressed);
 	arena_cleanup(&connection->request.arena);
 	if (connection->request.has_file)
 		fd_cleanup(&connection->request.file_fd);
@@ -292,6 +293,7 @@ static struct net_server *server_create(const struct net_options *options)
 	server->head_bytes_max = options->head_bytes_max;
 	server->idle_timeout_ms = (int64_t)options->idle_timeout_s * 1000;
 	server->intake_count_max = options->streams_max;
+	server->compress_bytes_min = options->compress_bytes_min;
 	server->site_count = options->site_count;
 	server->sites = calloc(options->site_count + 1, sizeof(*server->sites));
 	ASSERT(server->sites != NULL);

@@ -45,7 +45,8 @@ struct net_site {
 	const char *name;
 	const struct net_route *routes;
 	size_t route_count;
-	void *context;         // given to handlers
+	void *context;   // given to handlers
+	bool compresses; // its replies may be compressed: where the client wants it and they are large enough
 	bool collapse_slashes; // "//v2/pipeline" is "/v2/pipeline"; elsewhere an empty segment matches
 			       // nothing
 	/// Whether the request is this site's. May set the request's label and shorten its path
@@ -82,6 +83,8 @@ struct net_options {
 	size_t sockets_max;              // WebSockets
 	size_t socket_message_bytes_max; // of one message
 	size_t socket_queue_bytes_max;   // that wait for a client, before nothing more is read of it
+	size_t compress_bytes_min; // replies of sites that compress, from this size on and those of unknown size;
+				   // 0: none
 	size_t streams_max; // NET_STREAM requests under way, each of which holds a worker; more get ERR_BUSY
 	int idle_timeout_s;
 };
