@@ -404,6 +404,45 @@ static bool take_baton(struct scan *scan, struct pipeline *out)
 	return true;
 }
 
+// Up to 9 digits cannot overflow.
+static bool take_id(struct scan *scan, int32_t *out)
+{
+	skip_space(scan);
+	const char *begin = scan->at;
+	const char *end = skip_digits(begin, scan->end);
+	size_t size = (size_t)(end - begin);
+	int64_t value;
+	struct text text = {.bytes = begin, .size = size};
+	if (size == 0 || size > 9 || (*begin == '0' && size > 1) || !parse_integer(&text, &value))
+		return false;
+	scan->at = end;
+	*out = (int32_t)value;
+	return true;
+}
+
+static bool take_name(struct scan *scan, const char *quoted)
+{
+	return take_word(scan, quoted) && take(scan, ':');
+}
+
+bool decode_fast_message(struct arena *arena, const struct buffer *body, struct message *out)
+{
+	struct scan scan = {.arena = arena, .at = body->data, .end = body->data + body->size};
+	struct request *request = &out->request;
+	*out = (struct message){.kind = MESSAGE_REQUEST};
+	request->kind = REQUEST_EXECUTE;
+	if (body->size == 0 || !take(&scan, '{') || !take_name(&scan, "\"type\"") ||
+	    !take_word(&scan, "\"request\"") || !take(&scan, ',') || !take_name(&scan, "\"request_id\"") ||
+	    !take_id(&scan, &out->request_id) || !take(&scan, ',') || !take_name(&scan, "\"request\"") ||
+	    !take(&scan, '{') || !take_name(&scan, "\"type\"") || !take_word(&scan, "\"execute\"") ||
+	    !take(&scan, ',') || !take_name(&scan, "\"stream_id\"") || !take_id(&scan, &request->stream_id) ||
+	    !take(&scan, ',') || !take_name(&scan, "\"stmt\"") || !take_statement(&scan, &request->step) ||
+	    !take(&scan, '}') || !take(&scan, '}'))
+		return false;
+	skip_space(&scan);
+	return scan.at == scan.end;
+}
+
 bool decode_fast(struct arena *arena, const struct buffer *body, struct pipeline *out)
 {
 	struct scan scan = {.arena = arena, .at = body->data, .end = body->data + body->size};

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "hrana/call.h"
+#include "hrana/decode_fast.h"
 #include "hrana/encode.h"
 #include "hrana/errors.h"
 #include "hrana/socket_stream.h"
@@ -255,7 +256,8 @@ static bool decode(struct socket *socket, struct socket_job *job, const char *by
 	struct decoder decoder = {.arena = &job->arena, .version = socket->version, .on_socket = true};
 	struct buffer body = {.data = arena_copy(&job->arena, bytes, size), .size = size, .capacity = size};
 	job->size = size;
-	return socket->wire->read_message(&decoder, &body, &job->tree, &job->message, err);
+	return (!socket->wire->is_binary && decode_fast_message(&job->arena, &body, &job->message)) ||
+	       socket->wire->read_message(&decoder, &body, &job->tree, &job->message, err);
 }
 
 static void take_message(struct socket *socket, struct socket_job *job)

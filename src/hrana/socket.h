@@ -1,7 +1,7 @@
-/// socket: the protocol on a WebSocket (spec/hrana.md §4): versions 1, 2 and 3 in JSON.
+/// socket: the protocol on a WebSocket (spec/hrana.md §4): versions 1, 2 and 3, in JSON and protobuf.
 ///
 /// Messages are taken on the sockets' loop: hello, open_stream, store_sql and close_sql are answered there, in order. All
-/// else is a job of its stream (socket_stream.h), run on a worker.
+/// else is a job of its stream (socket_stream.h), run on a worker, or at once if it is a quick read (socket_quick.h).
 #ifndef ATOLL_HRANA_SOCKET_H
 #define ATOLL_HRANA_SOCKET_H
 

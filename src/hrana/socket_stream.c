@@ -10,6 +10,7 @@
 #include "hrana/errors.h"
 #include "hrana/program.h"
 #include "hrana/run.h"
+#include "hrana/socket_quick.h"
 #include "hrana/stream.h"
 
 enum { FULL_PAUSE_MS = 20 };
@@ -367,18 +368,80 @@ static void run(struct task *task)
 	socket_release(socket);
 }
 
+static void queue_locked(struct socket_stream *stream, struct socket_job *job, bool first)
+{
+	struct socket *socket = stream->socket;
+	if (first) {
+		job->next = stream->first;
+		stream->first = job;
+	} else {
+		*stream->end = job;
+	}
+	if (!job->next)
+		stream->end = &job->next;
+	socket->job_count++;
+	socket->job_bytes += job->size;
+}
+
+static void queue(struct socket_stream *stream, struct socket_job *job, bool first)
+{
+	pthread_mutex_lock(&stream->socket->mutex);
+	queue_locked(stream, job, first);
+	pthread_mutex_unlock(&stream->socket->mutex);
+}
+
+// A held job, whose stream was busy with it alone. lost: it runs again, before those that came meanwhile.
+static void settled(void *context, struct socket_job *job, bool lost)
+{
+	struct socket_stream *stream = context;
+	bool more;
+	if (lost)
+		queue(stream, job, true);
+	else
+		socket_job_free(job);
+	if (end_turn(stream, &more))
+		free_stream(stream);
+	else if (more)
+		begin(stream, false);
+}
+
+// Whether the job needs no worker. The stream is busy with it, and only this thread adds jobs.
+static bool run_quickly(struct socket_stream *stream, struct socket_job *job)
+{
+	struct socket *socket = stream->socket;
+	if (!socket_quick_fits(job) || net_socket_is_full(socket->net))
+		return false;
+	switch (socket_quick_run(socket, &stream->grant, job, settled, stream)) {
+	case QUICK_DONE:
+		socket_job_free(job);
+		pthread_mutex_lock(&socket->mutex);
+		stream->busy = false;
+		pthread_mutex_unlock(&socket->mutex);
+		return true;
+	case QUICK_HELD:
+		return true;
+	case QUICK_DECLINED:
+		break;
+	}
+	return false;
+}
+
 void socket_stream_add(struct socket *socket, int32_t stream_id, struct socket_job *job)
 {
 	pthread_mutex_lock(&socket->mutex);
 	struct socket_stream *stream = find_locked(socket, stream_id);
-	*stream->end = job;
-	stream->end = &job->next;
-	socket->job_count++;
-	socket->job_bytes += job->size;
 	bool idle = !stream->busy;
 	bool urgent = stream->stream != NULL;
+	bool plain = idle && !urgent && !stream->failed && !stream->has_cursor;
 	stream->busy = true;
+	if (!plain)
+		queue_locked(stream, job, false);
 	pthread_mutex_unlock(&socket->mutex);
+	if (plain) {
+		if (run_quickly(stream, job))
+			return;
+		queue(stream, job, false);
+	}
 	if (idle)
 		begin(stream, urgent);
 }

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <gnutls/crypto.h>
@@ -29,6 +30,7 @@ enum {
 	STALL_MS = 30 * 1000, // a client that takes nothing for so long has gone
 	REASON_BYTES_MAX = 123,
 	KEY_BYTES = 24,
+	FRAME_HEAD_BYTES = 16,
 	READS_A_TURN = 4, // so that one socket does not keep the loop from the others
 };
 
@@ -58,6 +60,8 @@ struct net_socket {
 	int fd;
 	char *early; // bytes that the library had read behind the head
 	size_t early_size;
+	char head[FRAME_HEAD_BYTES]; // of a frame, not sent yet
+	size_t head_size;
 	bool paused;
 	bool closing;
 	bool over;      // its end was begun
@@ -132,24 +136,39 @@ static ssize_t on_receive(wslay_event_context_ptr frames, uint8_t *bytes, size_t
 		return -1;
 	}
 	ssize_t got = recv(socket->fd, bytes, size, MSG_DONTWAIT);
-	if (got > 0)
+	if (got > 0) {
+		// Less than was asked for: there was no more. What comes meanwhile brings the loop here again.
+		if ((size_t)got < size)
+			socket->reads = READS_A_TURN;
 		return got;
+	}
 	bool later = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 	wslay_event_set_error(frames, later ? WSLAY_ERR_WOULDBLOCK : WSLAY_ERR_CALLBACK_FAILURE);
 	return -1;
 }
 
+// A frame's head is kept until its content comes, so that both are one segment and one call.
 static ssize_t on_send(wslay_event_context_ptr frames, const uint8_t *bytes, size_t size, int flags,
 		       void *context)
 {
 	struct net_socket *socket = context;
-	int more = flags & WSLAY_MSG_MORE ? MSG_MORE : 0;
-	ssize_t sent = send(socket->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL | more);
-	if (sent >= 0) {
-		socket->sent_ms = clock_coarse_ms();
-		return sent;
+	if ((flags & WSLAY_MSG_MORE) && size <= sizeof(socket->head) - socket->head_size) {
+		memcpy(socket->head + socket->head_size, bytes, size);
+		socket->head_size += size;
+		return (ssize_t)size;
 	}
-	bool later = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+	struct iovec parts[] = {{socket->head, socket->head_size}, {(void *)(uintptr_t)bytes, size}};
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = ARRAY_LENGTH(parts)};
+	ssize_t sent = sendmsg(socket->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	bool later = sent >= 0 || errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+	if (sent > 0) {
+		size_t of_head = (size_t)sent < socket->head_size ? (size_t)sent : socket->head_size;
+		socket->sent_ms = clock_coarse_ms();
+		socket->head_size -= of_head;
+		memmove(socket->head, socket->head + of_head, socket->head_size);
+		if ((size_t)sent > of_head)
+			return sent - (ssize_t)of_head;
+	}
 	wslay_event_set_error(frames, later ? WSLAY_ERR_WOULDBLOCK : WSLAY_ERR_CALLBACK_FAILURE);
 	return -1;
 }

@@ -34,6 +34,29 @@ static bool check(const char *text, size_t size)
 	return taken;
 }
 
+// The same for a WebSocket's message.
+static bool check_message(const char *text, size_t size)
+{
+	OWNED(arena) struct arena arena = {0};
+	OWNED(json_root) struct json *root = NULL;
+	char *copy = malloc(size ? size : 1);
+	memcpy(copy, text, size);
+	struct buffer body = {.data = copy, .size = size};
+	struct message fast;
+	struct message general = {0};
+	struct error err;
+	struct decoder decoder = {.arena = &arena, .version = 1, .on_socket = true};
+	bool taken = decode_fast_message(&arena, &body, &fast);
+	if (taken && (!decode_parse(&body, &root, &err) || !decode_message(&decoder, root, &general, &err) ||
+		      general.broken || general.kind != MESSAGE_REQUEST ||
+		      fast.request_id != general.request_id || fast.request.kind != general.request.kind ||
+		      fast.request.stream_id != general.request.stream_id ||
+		      !same_step(&fast.request.step, &general.request.step)))
+		fail_msg("differs: %.*s", (int)size, text);
+	free(copy);
+	return taken;
+}
+
 static void takes_what_clients_send(void **state)
 {
 	static const char *const taken[] = {
@@ -225,6 +248,58 @@ static void damage(struct buffer *text)
 	}
 }
 
+static void make_message(struct buffer *out)
+{
+	buffer_append_text(out, "{\"type\":\"request\",\"request_id\":");
+	PICK(out, "0", "7", "42", "123456789", "8", "9", "1234567890", "-3", "01", "1.0");
+	buffer_append_text(out, ",\"request\":");
+	OWNED(buffer) struct buffer statement = {0};
+	make_statement(&statement);
+	// {"type":"execute","stmt":…}: the stream stands between the two.
+	static const char begin[] = "{\"type\":\"execute\",";
+	buffer_append_text(out, begin);
+	PICK(out, "\"stream_id\":1,", "\"stream_id\":7,", "\"stream_id\" : 2 ,", "", "\"stream_id\":\"1\",");
+	buffer_append(out, statement.data + sizeof(begin) - 1, statement.size - sizeof(begin) + 1);
+	PICK(out, "}", "}", "} ", ",\"x\":1}", "");
+}
+
+static void takes_what_clients_send_on_sockets(void **state)
+{
+	static const char *const taken[] = {
+		"{\"type\":\"request\",\"request_id\":2,\"request\":{\"type\":\"execute\",\"stream_id\":0,"
+		"\"stmt\":{\"sql\":\"SELECT "
+		"?\",\"args\":[{\"type\":\"integer\",\"value\":\"1\"}],\"named_args\":[],"
+		"\"want_rows\":true}}}",
+	};
+	static const char *const left[] = {
+		"{\"type\":\"hello\",\"jwt\":\"a.b.c\"}",
+		"{\"type\":\"request\",\"request_id\":2,\"request\":{\"type\":\"open_stream\",\"stream_id\":"
+		"0}}",
+		"{\"type\":\"request\",\"request_id\":2,\"request\":{\"type\":\"execute\",\"stream_id\":0,"
+		"\"stmt\":{\"sql_id\":1}}}",
+		"",
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(taken); i++)
+		assert_true(check_message(taken[i], strlen(taken[i])));
+	for (size_t i = 0; i < ARRAY_LENGTH(left); i++)
+		assert_false(check_message(left[i], strlen(left[i])));
+}
+
+static void messages_mean_the_same(void **state)
+{
+	unsigned taken = 0;
+	enum { COUNT = 60000 };
+	for (unsigned seed = 0; seed < COUNT; seed++) {
+		chance_state = seed;
+		OWNED(buffer) struct buffer text = {0};
+		make_message(&text);
+		if (seed % 2)
+			damage(&text);
+		taken += check_message(text.data, text.size);
+	}
+	assert_true(taken > COUNT / 100);
+}
+
 static void means_the_same_as_the_general_decoder(void **state)
 {
 	unsigned taken = 0;
@@ -247,6 +322,8 @@ int main(void)
 		cmocka_unit_test(takes_what_clients_send),
 		cmocka_unit_test(leaves_everything_else),
 		cmocka_unit_test(means_the_same_as_the_general_decoder),
+		cmocka_unit_test(takes_what_clients_send_on_sockets),
+		cmocka_unit_test(messages_mean_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
