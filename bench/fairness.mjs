@@ -2,6 +2,7 @@
 // turns in one run, so that each ratio is of two neighbouring windows on the same machine.
 import http from 'node:http';
 import { burst } from './load.mjs';
+import { core_s, cpu_s } from './process.mjs';
 
 const WINDOW_S = 1;
 const SETTLE_MS = 200;
@@ -35,35 +36,40 @@ function begin_endless({ port, path: where, token }, count) {
 	};
 }
 
-/// The rate of selects at each place while `count` statements run at the first of them.
-async function rates(places, count) {
-	const neighbours = begin_endless(Object.values(places)[0], count);
+async function rate(target) {
+	const { requests, us } = await burst(target, 'select', WINDOW_S);
+	return requests / (us / 1e6);
+}
+
+/// The rate of selects at one place beside `count` statements at the other, and alone, right before or after.
+async function ratio(target, neighbours_at, count, alone_first) {
+	let alone = alone_first ? await rate(target) : 0;
+	const neighbours = begin_endless(neighbours_at, count);
 	await sleep(SETTLE_MS);
-	const found = {};
-	for (const [name, target] of Object.entries(places)) {
-		const { requests, us } = await burst(target, 'select', WINDOW_S);
-		found[name] = requests / (us / 1e6);
-	}
+	const beside = await rate(target);
 	if (!neighbours.stop()) throw new Error('a statement that never ends has ended');
 	await sleep(SETTLE_MS);
-	return found;
+	if (!alone_first) alone = await rate(target);
+	return beside / alone;
 }
 
 function median(values) {
 	return values.sort((a, b) => a - b)[values.length >> 1];
 }
 
-/// `places`: same and other, databases with the table of the selects. For each number of neighbours and each place the
-/// median of the ratios, and the worst of them.
+/// `places`: same and other, databases with the table of the selects; the neighbours run at the first. For each place
+/// and number of neighbours the median of the ratios of some pairs of windows, and what others took of the server's core.
 export async function fairness(places, neighbour_counts, pairs) {
 	for (const target of Object.values(places)) await burst(target, 'select', WINDOW_S);
+	const { same } = places;
 	const ratios = {};
-	for (let pair = 0; pair < pairs; pair++) {
-		const alone = await rates(places, 0);
-		for (const count of neighbour_counts) {
-			const beside = await rates(places, count);
-			for (const name of Object.keys(places)) (ratios[`${name}_${count}`] ??= []).push(beside[name] / alone[name]);
-		}
-	}
-	return Object.fromEntries(Object.entries(ratios).map(([name, values]) => [name, median(values)]));
+	const before = { own: cpu_s(same.pid), busy: core_s().busy, at: performance.now() };
+	for (let pair = 0; pair < pairs; pair++)
+		for (const count of neighbour_counts)
+			for (const [name, target] of Object.entries(places))
+				(ratios[`${name}_${count}`] ??= []).push(await ratio(target, same, count, pair % 2 === 0));
+	const elapsed_s = (performance.now() - before.at) / 1000;
+	const others = (core_s().busy - before.busy - (cpu_s(same.pid) - before.own)) / elapsed_s;
+	const found = Object.entries(ratios).map(([name, values]) => [name, median(values)]);
+	return { ...Object.fromEntries(found), others: Math.max(0, others) };
 }

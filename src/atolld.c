@@ -235,6 +235,13 @@ static int waiters_max(const struct settings *settings)
 	return quarter > WAITERS_MAX ? WAITERS_MAX : quarter > 0 ? quarter : 1;
 }
 
+static int long_statements_max(const struct settings *settings)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	return settings->long_statements_max > 0 ? (int)settings->long_statements_max
+						 : (int)(cores > 0 ? cores : 1);
+}
+
 static bool start_data(struct atolld *atolld, const char *domain, struct error *err)
 {
 	const struct settings *settings = &atolld->settings;
@@ -242,6 +249,7 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.data_folder = settings->data,
 		.workers = atolld->workers,
 		.limits = engine_limits_of(settings),
+		.long_statements_max = long_statements_max(settings),
 		.simulate_latency = or_null(settings->simulate_latency),
 		.database_idle_ms = settings->database_idle_timeout,
 		.open_databases_max = (int)settings->open_databases_max,

@@ -3,6 +3,9 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -16,8 +19,17 @@ struct queue {
 	int count;
 };
 
+// A thread of the pool, on its stack.
+struct worker {
+	int64_t cpu_before_ns; // its CPU time when the present task began
+	bool ordinary;         // the present task
+	int nice;
+	bool aside; // no longer counted
+};
+
 struct workers {
 	pthread_mutex_t mutex;
+	pthread_key_t self;     // struct worker of the calling thread
 	pthread_cond_t work;    // a task was queued
 	pthread_cond_t changed; // a thread ended, or the pool became idle
 	pthread_cond_t tick;    // the timer must look again
@@ -30,9 +42,11 @@ struct workers {
 	int thread_count;
 	int idle_count;
 	int busy_ordinary;
+	int aside_count; // threads that stepped aside
 	int thread_count_max;
 	int reserve;
 	bool stopping;
+	int growing_count; // threads that the timer is to start
 	bool timer_ended;
 	pthread_t timer;
 };
@@ -68,21 +82,71 @@ static struct task *take_locked(struct workers *workers, bool *out_ordinary)
 	return task;
 }
 
+static void *worker_main(void *argument);
+
+static bool may_grow_locked(const struct workers *workers)
+{
+	int queued = workers->ordinary.count + workers->urgent.count;
+	int limit = workers->thread_count_max + (workers->urgent.first ? workers->reserve : 0);
+	return queued > workers->idle_count && workers->thread_count < limit;
+}
+
+// A failure to start one more thread is no error: the task waits for one that exists.
+static void grow_locked(struct workers *workers)
+{
+	if (!may_grow_locked(workers))
+		return;
+	const struct worker *self = pthread_getspecific(workers->self);
+	if (self && self->nice > 0) {
+		// A thread inherits the priority of the one that starts it.
+		workers->growing_count++;
+		pthread_cond_signal(&workers->tick);
+		return;
+	}
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	pthread_t thread;
+	if (pthread_create(&thread, &attributes, worker_main, workers) == 0)
+		workers->thread_count++;
+	else
+		ASSERT(workers->thread_count + workers->aside_count > 0);
+	pthread_attr_destroy(&attributes);
+}
+
+static int64_t thread_cpu_ns(void)
+{
+	struct timespec spent;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+	return (int64_t)spent.tv_sec * 1000000000 + spent.tv_nsec;
+}
+
+// Entered and left with the mutex.
+static void run_locked(struct workers *workers, struct worker *worker, struct task *task)
+{
+	workers->busy_ordinary += worker->ordinary;
+	pthread_mutex_unlock(&workers->mutex);
+	worker->cpu_before_ns = thread_cpu_ns();
+	task->run(task);
+	pthread_mutex_lock(&workers->mutex);
+	if (worker->aside)
+		return;
+	workers->busy_ordinary -= worker->ordinary;
+	if (worker->ordinary && workers->ordinary.first && workers->idle_count > 0)
+		pthread_cond_signal(&workers->work);
+}
+
 static void *worker_main(void *argument)
 {
 	struct workers *workers = argument;
+	struct worker self = {0};
+	pthread_setspecific(workers->self, &self);
 	pthread_mutex_lock(&workers->mutex);
-	for (;;) {
-		bool ordinary;
-		struct task *task = take_locked(workers, &ordinary);
+	while (self.nice == 0) {
+		struct task *task = take_locked(workers, &self.ordinary);
 		if (task) {
-			workers->busy_ordinary += ordinary;
-			pthread_mutex_unlock(&workers->mutex);
-			task->run(task);
-			pthread_mutex_lock(&workers->mutex);
-			workers->busy_ordinary -= ordinary;
-			if (ordinary && workers->ordinary.first && workers->idle_count > 0)
-				pthread_cond_signal(&workers->work);
+			run_locked(workers, &self, task);
 			continue;
 		}
 		if (workers->stopping && !workers->ordinary.first)
@@ -94,29 +158,14 @@ static void *worker_main(void *argument)
 		if (!woken && !workers->urgent.first && !workers->ordinary.first)
 			break;
 	}
-	workers->thread_count--;
+	if (self.aside)
+		workers->aside_count--;
+	else
+		workers->thread_count--;
+	grow_locked(workers); // what was queued for this one
 	pthread_cond_broadcast(&workers->changed);
 	pthread_mutex_unlock(&workers->mutex);
 	return NULL;
-}
-
-// A failure to start one more thread is no error: the task waits for one that exists.
-static void grow_locked(struct workers *workers)
-{
-	int queued = workers->ordinary.count + workers->urgent.count;
-	int limit = workers->thread_count_max + (workers->urgent.first ? workers->reserve : 0);
-	if (queued <= workers->idle_count || workers->thread_count >= limit)
-		return;
-	pthread_attr_t attributes;
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	pthread_t thread;
-	if (pthread_create(&thread, &attributes, worker_main, workers) == 0)
-		workers->thread_count++;
-	else
-		ASSERT(workers->thread_count > 0);
-	pthread_attr_destroy(&attributes);
 }
 
 static void submit(struct workers *workers, struct queue *queue, struct task *task)
@@ -126,6 +175,33 @@ static void submit(struct workers *workers, struct queue *queue, struct task *ta
 	grow_locked(workers);
 	if (workers->idle_count > 0)
 		pthread_cond_signal(&workers->work);
+	pthread_mutex_unlock(&workers->mutex);
+}
+
+int64_t workers_task_cpu_ns(struct workers *workers)
+{
+	const struct worker *self = pthread_getspecific(workers->self);
+	return self ? thread_cpu_ns() - self->cpu_before_ns : -1;
+}
+
+void workers_step_aside(struct workers *workers, int nice)
+{
+	struct worker *self = pthread_getspecific(workers->self);
+	if (!self || nice <= self->nice)
+		return;
+	self->nice = nice;
+	// On Linux, priorities are of threads. A failure leaves the thread as fast as it was, which harms nobody for long.
+	setpriority(PRIO_PROCESS, (id_t)gettid(), nice);
+	pthread_mutex_lock(&workers->mutex);
+	if (!self->aside && workers->aside_count < workers->thread_count_max) {
+		self->aside = true;
+		workers->aside_count++;
+		workers->thread_count--;
+		workers->busy_ordinary -= self->ordinary;
+		grow_locked(workers);
+		if (workers->ordinary.first && workers->idle_count > 0)
+			pthread_cond_signal(&workers->work);
+	}
 	pthread_mutex_unlock(&workers->mutex);
 }
 
@@ -195,6 +271,8 @@ static void *timer_main(void *argument)
 	pthread_mutex_lock(&workers->mutex);
 	for (;;) {
 		int64_t now = clock_monotonic_ms();
+		for (; workers->growing_count > 0; workers->growing_count--)
+			grow_locked(workers);
 		while (workers->heap_size > 0 && (workers->stopping || workers->heap[0]->due_ms <= now)) {
 			queue_push(&workers->ordinary, heap_pop_locked(workers));
 			grow_locked(workers);
@@ -217,12 +295,17 @@ bool workers_start(int thread_count_max, int reserve, struct workers **out, stru
 	clock_cond_init(&workers->work);
 	clock_cond_init(&workers->changed);
 	clock_cond_init(&workers->tick);
+	if (pthread_key_create(&workers->self, NULL) != 0) {
+		free(workers);
+		return error_set(err, ERR_INTERNAL, "the process has no thread-specific keys left");
+	}
 	workers->ordinary.end = &workers->ordinary.first;
 	workers->urgent.end = &workers->urgent.first;
 	workers->thread_count_max = thread_count_max;
 	workers->reserve = reserve;
 	int result = pthread_create(&workers->timer, NULL, timer_main, workers);
 	if (result != 0) {
+		pthread_key_delete(workers->self);
 		free(workers);
 		return error_errno(err, result, "pthread_create", "no thread could be started");
 	}
@@ -242,7 +325,7 @@ bool workers_stopping(const struct workers *workers)
 static bool quiet_locked(const struct workers *workers)
 {
 	return workers->heap_size == 0 && !workers->ordinary.first && !workers->urgent.first &&
-	       workers->idle_count == workers->thread_count;
+	       workers->idle_count == workers->thread_count && workers->aside_count == 0;
 }
 
 void workers_stop(struct workers *workers)
@@ -262,6 +345,7 @@ void workers_stop(struct workers *workers)
 	pthread_cond_signal(&workers->tick);
 	pthread_mutex_unlock(&workers->mutex);
 	pthread_join(workers->timer, NULL);
+	pthread_key_delete(workers->self);
 	pthread_mutex_destroy(&workers->mutex);
 	pthread_cond_destroy(&workers->work);
 	pthread_cond_destroy(&workers->changed);

@@ -33,6 +33,14 @@ void workers_run_urgent(struct workers *workers, struct task *task);
 /// Runs the task at `due_ms` (monotonic) or soon after. After workers_stop began it runs at once.
 void workers_run_at(struct workers *workers, struct task *task, int64_t due_ms);
 
+/// CPU time that the calling thread has spent on its present task; -1 on a thread that is not of the pool.
+int64_t workers_task_cpu_ns(struct workers *workers);
+/// By a task that computes for long: its thread goes on with the lower priority `nice` (0 to 19; never a higher one than
+/// before), which Linux does not let it leave again. So it counts as one of the pool's no longer, and ends with the
+/// task. Only as many as the pool may have threads stand aside; the others keep their place until they end. Nothing
+/// happens on a thread that is not of the pool.
+void workers_step_aside(struct workers *workers, int nice);
+
 /// True once workers_stop has begun: repeating tasks end themselves.
 bool workers_stopping(const struct workers *workers);
 

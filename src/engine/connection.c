@@ -9,6 +9,7 @@
 #include "engine/capture.h"
 #include "engine/functions.h"
 #include "engine/internal.h"
+#include "engine/share.h"
 #include "engine/sqlite_core.h"
 
 // The quick path's budget is counted in work, about a millisecond of it, not in time: a busy machine makes no
@@ -19,13 +20,18 @@ enum { PROGRESS_OPS = 1000, QUICK_BUDGET = 60, LIKE_PATTERN_BYTES_MAX = 1000 };
 static int on_progress(void *context)
 {
 	struct connection *connection = context;
+	int64_t now_ns = clock_monotonic_ns();
+	if (now_ns > connection->share_at_ns) {
+		share_review(connection, now_ns);
+		now_ns = clock_monotonic_ns();
+	}
 	if (atomic_load_explicit(&connection->stolen, memory_order_relaxed))
 		connection->stop = STOP_STOLEN;
 	else if (atomic_load_explicit(&connection->cancel, memory_order_relaxed))
 		connection->stop = STOP_CANCELLED;
 	else if (connection->budget && ++connection->budget_used > QUICK_BUDGET)
 		connection->stop = STOP_BUDGET;
-	else if (connection->deadline_ns && clock_monotonic_ns() > connection->deadline_ns)
+	else if (connection->deadline_ns && now_ns > connection->deadline_ns)
 		connection->stop = STOP_DEADLINE;
 	else if (connection->run.sink && connection->run.sink->tick &&
 		 !connection->run.sink->tick(connection->run.sink, connection->run.err))
@@ -86,6 +92,8 @@ bool connection_open(struct engine_database *database, bool own, struct connecti
 	connection->own = own;
 	database_count_files(database, CONNECTION_FILES);
 	pthread_mutex_init(&connection->mutex, NULL);
+	turn_init(&connection->turn);
+	connection->share_at_ns = INT64_MAX;
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
 	int rc = sqlite3_open_v2(database->path, &connection->db, flags, CAPTURE_VFS);
 	bool ok = rc == SQLITE_OK;
@@ -129,6 +137,7 @@ void connection_close(struct connection *connection)
 	}
 	sqlite3_close(connection->db);
 	database_count_files(connection->database, -CONNECTION_FILES);
+	turn_finish(&connection->turn);
 	pthread_mutex_destroy(&connection->mutex);
 	free(connection);
 }
@@ -214,10 +223,11 @@ static void begin_work(struct connection *connection, int64_t spent_ns)
 {
 	connection->stop = STOP_NONE;
 	connection->budget_used = 0;
+	int64_t now_ns = connection->own ? 0 : clock_monotonic_ns();
 	connection->deadline_ns =
 		connection->own ? 0
-				: clock_monotonic_ns() +
-					  connection->database->limits.statement_ms_max * 1000000 - spent_ns;
+				: now_ns + connection->database->limits.statement_ms_max * 1000000 - spent_ns;
+	share_begin(connection, now_ns);
 }
 
 // SQLite compiles by the schema that the connection knows, and finds only for some errors that it is an old one; running
@@ -235,6 +245,7 @@ static void follow_schema(struct connection *connection)
 		return;
 	begin_work(connection, 0);
 	renew_schema(connection);
+	share_end(connection);
 	connection->schema_epoch = epoch;
 }
 
@@ -264,6 +275,7 @@ static bool compile(struct connection *connection, struct cached_statement *cach
 		renew_schema(connection);
 		rc = prepare(connection, text, &cached->stmt, &tail);
 	}
+	share_end(connection);
 	if (rc == SQLITE_INTERRUPT)
 		return stopped(connection, rc, err);
 	if (rc != SQLITE_OK && connection->seen.unsupported)
@@ -552,6 +564,7 @@ static bool run_piece(struct connection *connection, struct result_sink *sink, s
 	if (sink)
 		sink->pause = false;
 	bool ok = step_rows(connection, out_paused, err);
+	share_end(connection);
 	run->sink = NULL;
 	run->err = NULL;
 	run->spent_ns += clock_monotonic_ns() - began;

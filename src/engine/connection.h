@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/turns.h"
 #include "engine/policy.h"
 #include "engine/usage.h"
 #include "engine/values.h"
@@ -79,6 +80,8 @@ struct connection {
 	int64_t deadline_ns;  // of the running statement; 0 = none
 	bool budget;          // set by the quick path around a run: stop soon
 	int budget_used;
+	int64_t share_at_ns; // when to look what the running statement has taken of the processors; see share.h
+	struct turn turn;    // of those that compute for long
 	enum stop_reason stop;
 	struct run run;
 	bool holds_lane;

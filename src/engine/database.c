@@ -239,6 +239,7 @@ bool engine_database_open(const struct engine_options *options, struct engine_da
 	db->wal_path = join(options->folder, "data.db-wal");
 	db->role = options->role;
 	db->workers = options->workers;
+	db->turns = options->turns;
 	db->limits = options->limits;
 	db->files = options->files;
 	database_count_files(db, OWN_FILES);

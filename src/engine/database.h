@@ -18,6 +18,7 @@
 
 struct engine_database;
 struct log;
+struct turns;
 struct workers;
 
 /// What the open databases of a process take of its file descriptors. Where they get scarce, a database that has a
@@ -34,6 +35,7 @@ struct engine_options {
 	const char *log_folder; // primary only
 	enum engine_role role;
 	struct workers *workers;
+	struct turns *turns; // of statements that compute for long; NULL: all compute at once
 	struct engine_limits limits;
 	struct engine_rules rules;
 	struct engine_files *files; // outlives the database; NULL: not counted

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/turns.h"
 #include "base/workers.h"
 #include "engine/capture.h"
 #include "engine/connection.h"
@@ -87,6 +88,8 @@ struct engine_database {
 	char *folder;
 	enum engine_role role;
 	struct workers *workers;
+	struct turns *turns; // or NULL
+	struct turns_owner turns_owner;
 	struct engine_limits limits;
 	struct rules rules;
 	struct engine_files *files;

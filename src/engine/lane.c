@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "engine/internal.h"
+#include "engine/share.h"
 
 struct lane_waiter {
 	struct lane_waiter *next;
@@ -83,6 +84,7 @@ void lane_release(struct engine_database *db)
 // stopped by its progress handler and cleans up itself: its mutex is free only then. One that is paused has no thread.
 static void send_holder_away(struct engine_database *db, struct connection *holder)
 {
+	share_wake(holder);
 	pthread_mutex_lock(&holder->mutex);
 	if (atomic_load(&holder->stolen) && holder->holds_lane) {
 		struct error ignored;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "engine/internal.h"
+#include "engine/share.h"
 #include "engine/sqlite_core.h"
 
 enum { POOL_WAIT_MS = 5000 };
@@ -106,8 +107,10 @@ void pool_retire(struct engine_database *db)
 {
 	pthread_mutex_lock(&db->pool.mutex);
 	db->pool.retired = true;
-	for (struct connection *connection = db->pool.all; connection; connection = connection->all_next)
+	for (struct connection *connection = db->pool.all; connection; connection = connection->all_next) {
 		atomic_store(&connection->cancel, true);
+		share_wake(connection);
+	}
 	pthread_cond_broadcast(&db->pool.given);
 	pthread_mutex_unlock(&db->pool.mutex);
 }

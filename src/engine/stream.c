@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "engine/internal.h"
+#include "engine/share.h"
 
 struct engine_stream {
 	struct engine_database *db;
@@ -397,4 +398,5 @@ void engine_stream_end_program(struct engine_stream *stream)
 void engine_stream_interrupt(struct engine_stream *stream)
 {
 	atomic_store(&stream->connection->cancel, true);
+	share_wake(stream->connection);
 }

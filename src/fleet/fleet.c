@@ -106,6 +106,8 @@ bool fleet_open(const struct fleet_options *options, struct fleet **out, struct 
 	fleet->data_folder = strdup(options->data_folder);
 	fleet->workers = options->workers;
 	fleet->limits = options->limits;
+	if (options->long_statements_max > 0)
+		fleet->turns = turns_create(options->long_statements_max);
 	fleet->log_bytes_max = options->log_bytes_max;
 	fleet->database_idle_ms = options->database_idle_ms;
 	fleet->open_databases_max = options->open_databases_max;
@@ -192,6 +194,7 @@ void fleet_close(struct fleet *fleet)
 	meter_finish(&fleet->meter);
 	pthread_mutex_destroy(&fleet->room_mutex);
 	pthread_cond_destroy(&fleet->room_changed);
+	turns_destroy(fleet->turns);
 	distance_free(fleet->distance);
 	free(fleet->table);
 	free(fleet->data_folder);

@@ -40,8 +40,9 @@ struct fleet_options {
 	int64_t database_idle_ms; // a database unused for so long is closed until it is asked for; 0 = never
 	int open_databases_max;   // beyond, the longest unused one is closed; 0 = no limit
 	int open_files_max;       // the same for descriptors that open databases take
-	uint64_t log_bytes_max;   // history kept of each database
-	int64_t history_ms;       // moments of the past are kept for so long; 0: not at all
+	int long_statements_max; // statements that compute at a time, of those that compute for long; 0 = no limit
+	uint64_t log_bytes_max; // history kept of each database
+	int64_t history_ms;     // moments of the past are kept for so long; 0: not at all
 
 	/// Lists the instances of a database and tells its rules; allocates *out_specs with malloc.
 	/// ERR_DATABASE_NOT_FOUND if unknown.

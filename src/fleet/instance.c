@@ -77,6 +77,7 @@ bool instance_open_engine(struct fleet_database *database, const struct fleet_in
 					 .log_folder = log_folder,
 					 .role = spec->primary ? ENGINE_PRIMARY : ENGINE_REPLICA,
 					 .workers = fleet->workers,
+					 .turns = fleet->turns,
 					 .limits = fleet->limits,
 					 .files = &fleet->files,
 					 .log_segment_bytes_max = fleet_segment_bytes(fleet),

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/turns.h"
 #include "base/workers.h"
 #include "engine/database.h"
 #include "fleet/fleet.h"
@@ -28,6 +29,7 @@ struct fleet {
 	char *data_folder;
 	char *upload_folder;
 	struct workers *workers;
+	struct turns *turns; // of clients' statements that compute for long; NULL: no limit
 	struct engine_limits limits;
 	uint64_t log_bytes_max;
 	int64_t history_ms;

@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/workers.h"
@@ -200,6 +202,76 @@ static void a_task_may_schedule_itself_while_the_pool_stops(void **state)
 	assert_int_equal(atomic_load(&sum), 1);
 }
 
+struct aside {
+	struct task task;
+	struct workers *workers;
+	struct gate *gate;
+	struct aside *next; // started by this one
+	int nice;           // to step aside with; 0: does not
+	int found_nice;     // before that
+	bool computed;
+};
+
+static int nice_of_thread(void)
+{
+	return getpriority(PRIO_PROCESS, (id_t)gettid());
+}
+
+static void step_aside(struct task *task)
+{
+	struct aside *aside = CONTAINER_OF(task, struct aside, task);
+	aside->found_nice = nice_of_thread();
+	int64_t before = workers_task_cpu_ns(aside->workers);
+	while (workers_task_cpu_ns(aside->workers) == before) {
+	}
+	aside->computed = before >= 0;
+	if (aside->nice > 0) {
+		workers_step_aside(aside->workers, aside->nice);
+		assert_int_equal(nice_of_thread(), aside->nice);
+		workers_step_aside(aside->workers, 1); // there is no way back
+		assert_int_equal(nice_of_thread(), aside->nice);
+	}
+	if (aside->next)
+		workers_run(aside->workers, &aside->next->task);
+	struct job job = {.gate = aside->gate};
+	pass_gate(&job.task);
+}
+
+static void who_steps_aside_leaves_its_place_to_others(void **state)
+{
+	int usual = nice_of_thread();
+	struct workers *workers = start(1, 0);
+	struct gate gate;
+	gate_init(&gate);
+	struct aside last = {.task.run = step_aside, .workers = workers, .gate = &gate};
+	struct aside second = last;
+	second.nice = 19;
+	second.next = &last;
+	struct aside first = second;
+	first.next = &second;
+	workers_run(workers, &first.task);
+	// Of a pool with one thread.
+	assert_true(gate_wait_for(&gate, 2));
+	gate_open(&gate);
+	workers_stop(workers);
+	assert_int_equal(gate.inside, 3);
+	// Its priority stays with it.
+	assert_int_equal(first.found_nice, usual);
+	assert_int_equal(second.found_nice, usual);
+	assert_int_equal(last.found_nice, usual);
+	assert_true(first.computed && second.computed && last.computed);
+}
+
+static void other_threads_do_not_step_aside(void **state)
+{
+	struct workers *workers = start(1, 0);
+	int usual = nice_of_thread();
+	workers_step_aside(workers, 19);
+	assert_int_equal(nice_of_thread(), usual);
+	assert_int_equal(workers_task_cpu_ns(workers), -1);
+	workers_stop(workers);
+}
+
 static void stopping_nothing_is_fine(void **state)
 {
 	workers_stop(NULL);
@@ -215,6 +287,8 @@ int main(void)
 		cmocka_unit_test(timers_run_in_the_order_of_their_time),
 		cmocka_unit_test(stopping_runs_timers_at_once),
 		cmocka_unit_test(a_task_may_schedule_itself_while_the_pool_stops),
+		cmocka_unit_test(who_steps_aside_leaves_its_place_to_others),
+		cmocka_unit_test(other_threads_do_not_step_aside),
 		cmocka_unit_test(stopping_nothing_is_fine),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
