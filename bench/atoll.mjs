@@ -6,6 +6,7 @@ import { label_of, startServer } from '../test/lib/server.mjs';
 import { fairness } from './fairness.mjs';
 import { check_select, fill_statements, load, pipeline, scalar, schema } from './load.mjs';
 import { rss_mb } from './process.mjs';
+import { compare_wires, idle_sockets, large_rows, stream_memory } from './wires.mjs';
 
 const CATCH_UP_MS = 30_000;
 const on_server_core = fileURLToPath(new URL('on_server_core', import.meta.url));
@@ -13,6 +14,7 @@ const SAMPLE_EVERY_MS = 50;
 const IDLE_MS = 1000;
 const MANY = 2000;
 const HUNDRED = 100;
+const IDLE_SOCKETS = 10_000;
 const ENDLESS = [1, 8];
 
 const now_ns = () => process.hrtime.bigint();
@@ -89,7 +91,8 @@ async function make_many(server) {
 	return { first_ms: first / HUNDRED, last_ms: last / HUNDRED, growth: last / first, page_ms: Math.max(...pages), page_median_ms: pages.sort((a, b) => a - b)[pages.length >> 1] };
 }
 
-export function atoll({ build, work, like }, connections) {
+export function atoll(place, connections) {
+	const { build, work, like } = place;
 	const binary = path.resolve(process.env.ATOLLD ?? path.join(build, 'atolld'));
 	if (!existsSync(binary)) return { name: 'atoll', absent: 'build/atolld is not built' };
 	const data = path.join(work, 'atoll');
@@ -108,10 +111,10 @@ export function atoll({ build, work, like }, connections) {
 				['pair', ['ord', 'nrt']],
 			]) {
 				const db = await server.createDatabase(name, locations);
-				const place = (label) => ({ path: `/db/${label}/v2/pipeline`, token: db.jwt });
+				const address = (label) => ({ path: `/db/${label}/v2/pipeline`, token: db.jwt });
 				places[name] = {
-					primary: place(label_of(db.hostname)),
-					instances: db.instances.map(({ label }) => place(label)),
+					primary: address(label_of(db.hostname)),
+					instances: db.instances.map(({ label }) => address(label)),
 				};
 				const target = { port: server.port, ...places[name].primary };
 				for (const statement of schema) await pipeline(target, statement);
@@ -135,7 +138,7 @@ export function atoll({ build, work, like }, connections) {
 		try {
 			await pipeline({ port: server.port, ...places.read.primary }, 'SELECT 1');
 			starts.push(ms_between(started_ns, now_ns()));
-			return await work_on((place) => ({ port: server.port, pid: server.pid, ...place }), server);
+			return await work_on((address) => ({ port: server.port, pid: server.pid, ...address }), server);
 		} finally {
 			await server.stop();
 		}
@@ -177,6 +180,15 @@ export function atoll({ build, work, like }, connections) {
 				await check_select(other);
 				return fairness({ same, other }, ENDLESS, seconds);
 			}),
+		wires: (seconds) =>
+			with_server(async (at) => {
+				const target = at(places.read.primary);
+				await check_select(target);
+				return compare_wires(place, target, seconds);
+			}),
+		rows: (seconds) => with_server((at) => large_rows(place, at(places.read.primary), seconds)),
+		stream: () => with_server((at) => stream_memory(at(places.read.primary))),
+		sockets: () => with_server((at) => idle_sockets(place, at(places.read.primary), IDLE_SOCKETS)),
 		start: async () => {
 			await with_server(async () => {});
 			return { ms: starts.at(-1) };

@@ -26,14 +26,16 @@ export async function free_port() {
 	return port;
 }
 
-function pinned(core, argv, options) {
+const KEPT = 65536;
+
+function pinned(core, argv, { kept = KEPT, ...options } = {}) {
 	const [command, ...args] = ['taskset', '-c', core, ...argv];
 	const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
 	running.add(child);
 	child.out = '';
 	child.err = '';
-	child.stdout?.setEncoding('utf8').on('data', (text) => (child.out = (child.out + text).slice(-65536)));
-	child.stderr?.setEncoding('utf8').on('data', (text) => (child.err = (child.err + text).slice(-65536)));
+	child.stdout?.setEncoding('utf8').on('data', (text) => (child.out = (child.out + text).slice(-kept)));
+	child.stderr?.setEncoding('utf8').on('data', (text) => (child.err = (child.err + text).slice(-KEPT)));
 	child.ended = once(child, 'close').then(([code, signal]) => {
 		running.delete(child);
 		return code ?? signal;
@@ -41,9 +43,9 @@ function pinned(core, argv, options) {
 	return child;
 }
 
-/// Starts a server and returns once `is_up` says yes.
-export async function start_server(argv, is_up, options) {
-	const child = pinned(SERVER_CORE, argv, options);
+/// Starts a server, or what holds connections to one, and returns once `is_up` says yes.
+export async function start_server(argv, is_up, { core = SERVER_CORE, ...options } = {}) {
+	const child = pinned(core, argv, options);
 	const deadline = Date.now() + STOP_MS;
 	let ended = null;
 	child.ended.then((status) => (ended = status));
@@ -64,7 +66,7 @@ export async function stop_server(child, signal = 'SIGTERM') {
 	clearTimeout(timer);
 }
 
-/// Runs a program to its end on one of the cores and gives its output; anything but 0 is an error.
+/// Runs a program to its end on one of the cores and gives its output, the last `kept` characters; anything but 0 is an error.
 export async function run(core, argv, options) {
 	const child = pinned(core, argv, options);
 	const status = await child.ended;

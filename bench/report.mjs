@@ -11,6 +11,11 @@ const START_MS = 100;
 const GROWTH = 1.5;
 const PAGE_MS = 50;
 const FAIR_RATIO = 0.7;
+const WIRE_RATIO = 1;
+const ROWS_MB_S = 200;
+const ROWS_RATIO = 0.5;
+const STREAM_MB = 16;
+const SOCKETS_MB = 400;
 /// A core that others use more than this says little.
 export const BUSY = 0.1;
 
@@ -118,6 +123,44 @@ export function lines_of(results) {
 		].map(([text, field]) =>
 			line(text, all(results, 'atoll', 'fairness', field), median, `≥ ${FAIR_RATIO}`, (found) => found >= FAIR_RATIO),
 		),
+		line(
+			'Selects by primary key over WebSocket ÷ over HTTP',
+			all(results, 'atoll', 'wires', 'ratio'),
+			median,
+			`≥ ${WIRE_RATIO}`,
+			(found) => found >= WIRE_RATIO,
+		),
+		line(
+			'A result of 10,000 rows',
+			all(results, 'atoll', 'rows', 'mb_s'),
+			median,
+			`≥ ${ROWS_MB_S}`,
+			(found) => found >= ROWS_MB_S,
+			' MB/s',
+		),
+		line(
+			'A result of 10,000 rows ÷ a C loop that writes the same bytes',
+			all(results, 'atoll', 'rows', 'ratio'),
+			median,
+			`≥ ${ROWS_RATIO}`,
+			(found) => found >= ROWS_RATIO,
+		),
+		line(
+			'Memory while 1 GB is streamed, above idle, worst round',
+			all(results, 'atoll', 'stream', 'mb'),
+			most,
+			`< ${STREAM_MB}`,
+			(found) => found < STREAM_MB,
+			' MB',
+		),
+		line(
+			'Memory with 10,000 idle WebSockets, worst round',
+			all(results, 'atoll', 'sockets', 'mb'),
+			most,
+			`< ${SOCKETS_MB}`,
+			(found) => found < SOCKETS_MB,
+			' MB',
+		),
 	];
 }
 
@@ -196,6 +239,10 @@ round, since both of its sides then had the same machine. Ratios travel to other
 
 * Fairness: clients that each run a recursive query without an end, and the selects' load beside them or alone in turns
   of a second; a ratio is taken of neighbouring windows.
+* The wire: \`wire_load\` asks for the same selects over HTTP (${of('wires', 'http')} a second, ${of('wires', 'http_cpu_us')} µs of the server's CPU each) and over
+  WebSocket (${of('wires', 'rate')} a second, ${of('wires', 'cpu_us')} µs), ${CONNECTIONS} connections with one request under way on each, in turns. The C loop and
+  the server each have the same core, in turns; the loop's rows are compared with the server's byte by byte. A stream is
+  a cursor over HTTP that is read as fast as node can. Idle WebSockets have had their hello answered.
 
 ## How it is measured
 
