@@ -83,28 +83,40 @@ void json_write_bool(struct json_writer *w, bool value)
 // Digits from the end of a 20-character field; returns the first.
 static char *format_unsigned(uint64_t value, char *end)
 {
-	do {
-		*--end = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
+	static const char pairs[] =
+		"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+		"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+		"8081828384858687888990919293949596979899";
+	while (value >= 100) {
+		end -= 2;
+		memcpy(end, pairs + 2 * (value % 100), 2);
+		value /= 100;
+	}
+	if (value >= 10) {
+		end -= 2;
+		memcpy(end, pairs + 2 * value, 2);
+	} else {
+		*--end = (char)('0' + value);
+	}
 	return end;
 }
 
-static void append_integer(struct buffer *out, int64_t value)
+char *json_format_integer(char *to, int64_t value)
 {
-	char text[21];
+	char text[20];
 	char *end = text + sizeof(text);
-	uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-	char *begin = format_unsigned(magnitude, end);
+	char *begin = format_unsigned(value < 0 ? 0 - (uint64_t)value : (uint64_t)value, end);
 	if (value < 0)
-		*--begin = '-';
-	buffer_append(out, begin, (size_t)(end - begin));
+		*to++ = '-';
+	memcpy(to, begin, (size_t)(end - begin));
+	return to + (end - begin);
 }
 
 void json_write_integer(struct json_writer *w, int64_t value)
 {
 	separate(w);
-	append_integer(w->out, value);
+	char text[JSON_INTEGER_BYTES];
+	buffer_append(w->out, text, (size_t)(json_format_integer(text, value) - text));
 }
 
 void json_write_unsigned(struct json_writer *w, uint64_t value)
@@ -119,9 +131,11 @@ void json_write_unsigned(struct json_writer *w, uint64_t value)
 void json_write_integer_text(struct json_writer *w, int64_t value)
 {
 	separate(w);
-	buffer_append_byte(w->out, '"');
-	append_integer(w->out, value);
-	buffer_append_byte(w->out, '"');
+	char text[JSON_INTEGER_BYTES + 2];
+	text[0] = '"';
+	char *end = json_format_integer(text + 1, value);
+	*end++ = '"';
+	buffer_append(w->out, text, (size_t)(end - text));
 }
 
 void json_write_real(struct json_writer *w, double value)
@@ -148,6 +162,25 @@ void json_write_real(struct json_writer *w, double value)
 static inline bool is_plain(unsigned char byte)
 {
 	return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+// Bytes from `i` on that stand as they are: eight at a time, in words in which no byte is below 0x20, a quote, a backslash
+// or above 0x7F. (A borrow between bytes may tell of one too many, never of one too few.)
+static size_t skip_plain(const unsigned char *s, size_t i, size_t size)
+{
+	static const uint64_t ones = 0x0101010101010101u;
+	for (uint64_t word; size - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, s + i, sizeof(word));
+		uint64_t quotes = word ^ ('"' * ones);
+		uint64_t slashes = word ^ ('\\' * ones);
+		uint64_t special = word | ((word - 0x20 * ones) & ~word) | ((quotes - ones) & ~quotes) |
+				   ((slashes - ones) & ~slashes);
+		if (special & (0x80 * ones))
+			break;
+	}
+	while (i < size && is_plain(s[i]))
+		i++;
+	return i;
 }
 
 static void append_escaped(struct buffer *out, unsigned char byte)
@@ -177,17 +210,27 @@ static void append_escaped(struct buffer *out, unsigned char byte)
 
 void json_write_text_sized(struct json_writer *w, const char *text, size_t size)
 {
-	separate(w);
 	struct buffer *out = w->out;
 	const unsigned char *s = (const unsigned char *)text;
-	buffer_append_byte(out, '"');
-	size_t start = 0;
-	size_t i = 0;
-	while (i < size) {
-		if (is_plain(s[i])) {
-			i++;
-			continue;
-		}
+	char *at = buffer_reserve(out, size + 3);
+	if (!at)
+		return;
+	char *begin = at;
+	if (w->comma)
+		*at++ = ',';
+	w->comma = true;
+	*at++ = '"';
+	size_t i = skip_plain(s, 0, size);
+	if (i > 0)
+		memcpy(at, s, i);
+	at += i;
+	if (i == size)
+		*at++ = '"';
+	out->size += (size_t)(at - begin);
+	if (i == size)
+		return;
+	size_t start = i;
+	while ((i = skip_plain(s, i, size)) < size) {
 		size_t length = s[i] >= 0x80 ? utf8_sequence_length(s + i, size - i) : 0;
 		if (length > 0) {
 			i += length;

@@ -412,27 +412,30 @@ bool connection_bind(struct cached_statement *cached, const struct statement *st
 	return false;
 }
 
+// The value is looked up once; its own functions do not ask each time whether the row and the column are there.
+// Without memory for it there are no bytes, and the next step says so.
 struct value connection_column_value(sqlite3_stmt *stmt, int at)
 {
+	sqlite3_value *column = sqlite3_column_value(stmt, at);
 	struct value value = {.kind = VALUE_NULL};
-	switch (sqlite3_column_type(stmt, at)) {
+	switch (sqlite3_value_type(column)) {
 	case SQLITE_INTEGER:
 		value.kind = VALUE_INTEGER;
-		value.integer = sqlite3_column_int64(stmt, at);
+		value.integer = sqlite3_value_int64(column);
 		break;
 	case SQLITE_FLOAT:
 		value.kind = VALUE_REAL;
-		value.real = sqlite3_column_double(stmt, at);
+		value.real = sqlite3_value_double(column);
 		break;
 	case SQLITE_TEXT:
 		value.kind = VALUE_TEXT;
-		value.bytes = (const char *)sqlite3_column_text(stmt, at);
-		value.size = (size_t)sqlite3_column_bytes(stmt, at);
+		value.bytes = (const char *)sqlite3_value_text(column);
+		value.size = value.bytes ? (size_t)sqlite3_value_bytes(column) : 0;
 		break;
 	case SQLITE_BLOB:
 		value.kind = VALUE_BLOB;
-		value.bytes = sqlite3_column_blob(stmt, at);
-		value.size = (size_t)sqlite3_column_bytes(stmt, at);
+		value.bytes = sqlite3_value_blob(column);
+		value.size = value.bytes ? (size_t)sqlite3_value_bytes(column) : 0;
 		break;
 	default:
 		break;

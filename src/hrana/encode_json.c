@@ -11,18 +11,41 @@ static void write_column(struct json_writer *w, const char *name, const char *de
 	json_write_end_object(w);
 }
 
+// Values are what large results consist of: those of a known size are written at once.
+static char *write_null(char *to)
+{
+	static const char text[] = "{\"type\":\"null\"";
+	memcpy(to, text, sizeof(text) - 1);
+	return to + sizeof(text) - 1;
+}
+
+static char *write_integer(char *to, int64_t value)
+{
+	static const char text[] = "{\"type\":\"integer\",\"value\":\"";
+	memcpy(to, text, sizeof(text) - 1);
+	to = json_format_integer(to + sizeof(text) - 1, value);
+	*to++ = '"';
+	return to;
+}
+
 static void write_value(struct json_writer *w, const struct value *value)
 {
+	enum { SMALL_BYTES = 64 };
+	char *begin = buffer_reserve(w->out, SMALL_BYTES);
+	if (!begin)
+		return;
+	char *at = begin;
 	if (w->comma)
-		buffer_append_byte(w->out, ',');
+		*at++ = ',';
 	w->comma = false;
+	if (value->kind == VALUE_NULL)
+		at = write_null(at);
+	else if (value->kind == VALUE_INTEGER)
+		at = write_integer(at, value->integer);
+	w->out->size += (size_t)(at - begin);
 	switch (value->kind) {
 	case VALUE_NULL:
-		ENCODE_LITERAL(w, "{\"type\":\"null\"");
-		break;
 	case VALUE_INTEGER:
-		ENCODE_LITERAL(w, "{\"type\":\"integer\",\"value\":");
-		json_write_integer_text(w, value->integer);
 		break;
 	case VALUE_REAL:
 		ENCODE_LITERAL(w, "{\"type\":\"float\",\"value\":");
