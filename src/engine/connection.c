@@ -254,6 +254,16 @@ static int prepare(struct connection *connection, const char *text, sqlite3_stmt
 	return sqlite3_prepare_v3(connection->db, text, -1, SQLITE_PREPARE_PERSISTENT, out, out_tail);
 }
 
+// Whatever the text's tokens look like: what writes is a write. (To SQLite, an EXPLAIN is what it explains, and asking for
+// journal_mode is setting it.)
+static void trust_sqlite(struct cached_statement *cached)
+{
+	if (cached->writes && cached->policy.kind == STATEMENT_READ &&
+	    !sqlite3_stmt_isexplain(cached->stmt) &&
+	    !policy_begins_with(cached->sql, cached->sql_size, "pragma"))
+		cached->policy.kind = STATEMENT_WRITE;
+}
+
 static bool compile(struct connection *connection, struct cached_statement *cached, struct error *err)
 {
 	if (!connection->own) {
@@ -285,6 +295,7 @@ static bool compile(struct connection *connection, struct cached_statement *cach
 	if (!cached->stmt)
 		return error_set(err, ERR_SQL_NO_STATEMENT, "SQL string does not contain any statement");
 	learn(connection, cached, tail);
+	trust_sqlite(cached);
 	return true;
 }
 

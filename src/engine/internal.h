@@ -215,6 +215,9 @@ static inline bool rules_block_any(struct engine_database *db)
 }
 /// Fails: ERR_BLOCKED. Judged by the text alone: SQLite obeys some pragmas when it compiles them.
 MUST_USE bool rules_allow(struct engine_database *db, const struct statement *statement, struct error *err);
+/// The same, once SQLite has told what it is.
+MUST_USE bool rules_allow_kind(struct engine_database *db, const struct policy_statement *policy,
+			       struct error *err);
 /// Before a connection writes, in the lane: what it may write, it may write up to the present limit.
 MUST_USE bool rules_bound_size(struct connection *connection, bool vacuum, struct error *err);
 /// The file is smaller now: every connection's limit is to be set anew.

@@ -44,6 +44,33 @@ static void skip_quoted(struct tokens *t, char close)
 	}
 }
 
+static bool begins_variable(char c)
+{
+	return c == '$' || c == '@' || c == ':' || c == '#';
+}
+
+// SQLite takes Tcl's variables for one token: `$ns::array(any;thing)` ends at its parenthesis or at a blank.
+static void skip_variable(struct tokens *t)
+{
+	bool named = false;
+	t->at++;
+	while (t->at < t->end) {
+		if (is_word(*t->at)) {
+			named = true;
+			t->at++;
+		} else if (*t->at == '(' && named) {
+			while (t->at < t->end && !isspace((unsigned char)*t->at) && *t->at != ')')
+				t->at++;
+			t->at += t->at < t->end && *t->at == ')';
+			return;
+		} else if (t->end - t->at >= 2 && t->at[0] == ':' && t->at[1] == ':') {
+			t->at += 2;
+		} else {
+			return;
+		}
+	}
+}
+
 enum token_kind next_token(struct tokens *t)
 {
 	skip_blank(t);
@@ -51,6 +78,8 @@ enum token_kind next_token(struct tokens *t)
 	enum token_kind kind = TOKEN_OTHER;
 	if (t->at == t->end) {
 		kind = TOKEN_END;
+	} else if (begins_variable(*t->at)) {
+		skip_variable(t);
 	} else if (is_word(*t->at)) {
 		while (t->at < t->end && is_word(*t->at))
 			t->at++;

@@ -46,6 +46,11 @@ static bool is_blocked(struct rules *rules, const struct policy_statement *polic
 	return false;
 }
 
+bool rules_allow_kind(struct engine_database *db, const struct policy_statement *policy, struct error *err)
+{
+	return !is_blocked(&db->rules, policy) || error_set(err, ERR_BLOCKED, "Operation was blocked");
+}
+
 bool rules_allow(struct engine_database *db, const struct statement *statement, struct error *err)
 {
 	struct policy_statement policy;
@@ -53,10 +58,8 @@ bool rules_allow(struct engine_database *db, const struct statement *statement, 
 	if (!rules_block_any(db))
 		return true;
 	// What is no statement gets its own error when it is compiled.
-	if (!policy_classify(statement->sql, statement->sql_size, &policy, &ignored) ||
-	    !is_blocked(&db->rules, &policy))
-		return true;
-	return error_set(err, ERR_BLOCKED, "Operation was blocked");
+	return !policy_classify(statement->sql, statement->sql_size, &policy, &ignored) ||
+	       rules_allow_kind(db, &policy, err);
 }
 
 static bool limit_pages(struct connection *connection, uint64_t pages, struct error *err)

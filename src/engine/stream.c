@@ -194,7 +194,8 @@ static bool execute_locked(struct engine_stream *stream, const struct statement 
 	struct cached_statement *cached;
 	if (!rules_allow(db, statement, err) ||
 	    !connection_prepare(connection, statement->sql, statement->sql_size, &cached, err) ||
-	    !check_alone(cached, err) || !connection_bind(cached, statement, err))
+	    !check_alone(cached, err) || !rules_allow_kind(db, &cached->policy, err) ||
+	    !connection_bind(cached, statement, err))
 		return false;
 	struct policy_statement policy = cached->policy;
 	bool locks = cached->writes || policy.is_immediate;

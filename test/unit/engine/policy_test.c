@@ -22,6 +22,9 @@ static void kinds_are_told_by_the_verb(void **state)
 		{"WITH a AS (SELECT 1) SELECT * FROM a", STATEMENT_READ},
 		{"WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a", STATEMENT_WRITE},
 		{"WITH a AS (SELECT 'delete') DELETE FROM t", STATEMENT_WRITE},
+		{"WITH a AS (SELECT $x(() ) INSERT INTO t SELECT * FROM a", STATEMENT_WRITE},
+		{"WITH a AS (SELECT @x::y(') ) DELETE FROM t", STATEMENT_WRITE},
+		{"WITH a AS (SELECT ':x(', :(1)) UPDATE t SET x = 1", STATEMENT_WRITE},
 		{"CREATE TABLE t(x)", STATEMENT_DDL},
 		{"PRAGMA table_info(t)", STATEMENT_READ},
 		{"PRAGMA main.table_info('t')", STATEMENT_READ},
@@ -153,6 +156,8 @@ static void texts_are_split_into_statements(void **state)
 		 "SELECT 3",
 		 "CREATE TRIGGER a AFTER INSERT ON t BEGIN UPDATE t SET x = CASE WHEN 1 THEN 2 END; END;"},
 		{"CREATE TABLE trigger_log(x); SELECT 1", "CREATE TABLE trigger_log(x);"},
+		{"SELECT $a::b(;'), #1 ; SELECT 2", "SELECT $a::b(;'), #1 ;"},
+		{"SELECT $a(; SELECT 2) ; SELECT 3", "SELECT $a(; SELECT 2) ;"},
 		{" ; ; -- nothing\n", ""},
 		{"", ""},
 	};

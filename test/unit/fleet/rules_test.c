@@ -47,6 +47,9 @@ static void blocked_writes_end_at_once_and_only_writes(void **state)
 	expect_blocked(world_run(session, "INSERT INTO t(b) VALUES (3)", NULL, &err), &err);
 	expect_blocked(world_run(session, "CREATE TABLE u(x)", NULL, &err), &err);
 	expect_blocked(world_run(session, "PRAGMA user_version=7", NULL, &err), &err);
+	// One that looks as if it read: SQLite takes `$x((` and the parenthesis behind it for a variable.
+	expect_blocked(world_run(session, "WITH a AS (SELECT $x(() ) INSERT INTO t(b) SELECT 4", NULL, &err),
+		       &err);
 	world_must(session, "SAVEPOINT s");
 	world_must(session, "RELEASE s");
 	world_must(session, "COMMIT");
