@@ -144,20 +144,10 @@ void connection_close(struct connection *connection)
 
 // -- statements ---------------------------------------------------------------------------------------
 
-static bool has_plain_params(sqlite3_stmt *stmt, int count)
-{
-	for (int i = 1; i <= count; i++) {
-		const char *name = sqlite3_bind_parameter_name(stmt, i);
-		if (name && name[0] != '?')
-			return false;
-	}
-	return true;
-}
-
 static void learn(struct connection *connection, struct cached_statement *cached, const char *tail)
 {
 	cached->param_count = sqlite3_bind_parameter_count(cached->stmt);
-	cached->plain_params = has_plain_params(cached->stmt, cached->param_count);
+	cached->plain_params = !sqlite_core_has_named_params(cached->stmt);
 	// SQLite says of EXPLAIN, and of a pragma that shows the journal's mode, that they might write.
 	bool shows = sqlite3_stmt_isexplain(cached->stmt) ||
 		     (cached->policy.is_pragma && cached->policy.kind == STATEMENT_READ);
@@ -254,13 +244,10 @@ static int prepare(struct connection *connection, const char *text, sqlite3_stmt
 	return sqlite3_prepare_v3(connection->db, text, -1, SQLITE_PREPARE_PERSISTENT, out, out_tail);
 }
 
-// Whatever the text's tokens look like: what writes is a write. (To SQLite, an EXPLAIN is what it explains, and asking for
-// journal_mode is setting it.)
+// Whatever the text's tokens look like: what writes is a write.
 static void trust_sqlite(struct cached_statement *cached)
 {
-	if (cached->writes && cached->policy.kind == STATEMENT_READ &&
-	    !sqlite3_stmt_isexplain(cached->stmt) &&
-	    !policy_begins_with(cached->sql, cached->sql_size, "pragma"))
+	if (cached->writes && cached->policy.kind == STATEMENT_READ)
 		cached->policy.kind = STATEMENT_WRITE;
 }
 
@@ -299,6 +286,23 @@ static bool compile(struct connection *connection, struct cached_statement *cach
 	return true;
 }
 
+static bool is_of_text(const struct cached_statement *cached, uint64_t hash, const char *sql, size_t sql_size)
+{
+	return cached->stmt && cached->hash == hash && cached->sql_size == sql_size &&
+	       cached->policy.kind != STATEMENT_PRAGMA && memcmp(cached->sql, sql, sql_size) == 0;
+}
+
+void connection_forget_text(struct connection *connection, const char *sql, size_t sql_size)
+{
+	ASSERT(!connection->run.cached);
+	uint64_t hash = XXH3_64bits(sql, sql_size);
+	struct cached_statement *ways = connection->cache[hash % STATEMENT_SETS];
+	for (int way = 0; way < STATEMENT_WAYS; way++) {
+		if (is_of_text(&ways[way], hash, sql, sql_size))
+			forget_statement(connection, &ways[way]);
+	}
+}
+
 bool connection_prepare(struct connection *connection, const char *sql, size_t sql_size,
 			struct cached_statement **out, struct error *err)
 {
@@ -310,8 +314,7 @@ bool connection_prepare(struct connection *connection, const char *sql, size_t s
 	connection->tick++;
 	for (int way = 0; way < STATEMENT_WAYS; way++) {
 		struct cached_statement *cached = &ways[way];
-		if (cached->stmt && cached->hash == hash && cached->sql_size == sql_size &&
-		    cached->policy.kind != STATEMENT_PRAGMA && memcmp(cached->sql, sql, sql_size) == 0) {
+		if (is_of_text(cached, hash, sql, sql_size)) {
 			cached->last_used = connection->tick;
 			*out = cached;
 			return true;
@@ -340,87 +343,6 @@ bool connection_prepare(struct connection *connection, const char *sql, size_t s
 	}
 	*out = oldest;
 	return true;
-}
-
-static int bind_value(sqlite3_stmt *stmt, int at, const struct value *value)
-{
-	switch (value->kind) {
-	case VALUE_NULL:
-		return sqlite3_bind_null(stmt, at);
-	case VALUE_INTEGER:
-		return sqlite3_bind_int64(stmt, at, value->integer);
-	case VALUE_REAL:
-		return sqlite3_bind_double(stmt, at, value->real);
-	case VALUE_TEXT:
-		return sqlite3_bind_text64(stmt, at, value->bytes, value->size, SQLITE_STATIC, SQLITE_UTF8);
-	case VALUE_BLOB:
-		// A NULL pointer would bind NULL instead of the empty blob.
-		return sqlite3_bind_blob64(stmt, at, value->size ? value->bytes : "", value->size,
-					   SQLITE_STATIC);
-	}
-	return SQLITE_MISUSE;
-}
-
-static const struct value *find_named(const struct statement *statement, const char *name)
-{
-	const struct value *loose = NULL;
-	for (size_t i = 0; i < statement->named_arg_count; i++) {
-		const struct named_value *named = &statement->named_args[i];
-		if (strcmp(named->name, name) == 0)
-			return &named->value;
-		if (strcmp(named->name, name + 1) == 0)
-			loose = &named->value;
-	}
-	return loose;
-}
-
-static bool bind_all(struct cached_statement *cached, const struct statement *statement, struct error *err)
-{
-	if (statement->arg_count > 0 && statement->named_arg_count > 0)
-		return error_set(err, ERR_ARGS_BOTH,
-				 "Specifying both positional and named arguments is not supported");
-	size_t given = statement->arg_count + statement->named_arg_count;
-	if (given > (size_t)cached->param_count)
-		return error_set(
-			err, ERR_ARGS_INVALID,
-			"Arguments do not match SQL parameters: too many parameters, expected %d found %zu",
-			cached->param_count, given);
-	// EXPLAIN shows the program without running it: it needs no values.
-	bool explain = cached->param_count > 0 && sqlite3_stmt_isexplain(cached->stmt) != 0;
-	for (int i = 1; i <= cached->param_count; i++) {
-		const char *name = cached->plain_params ? NULL : sqlite3_bind_parameter_name(cached->stmt, i);
-		bool named = name && name[0] != '?';
-		const struct value *value = NULL;
-		if (named)
-			value = find_named(statement, name);
-		else if ((size_t)i <= statement->arg_count)
-			value = &statement->args[i - 1];
-		if (!value && explain)
-			continue;
-		if (!value) {
-			name = sqlite3_bind_parameter_name(cached->stmt, i);
-			return name ? error_set(err, ERR_ARGS_INVALID,
-						"Arguments do not match SQL parameters: value for parameter "
-						"%s not found",
-						name)
-				    : error_set(err, ERR_ARGS_INVALID,
-						"Arguments do not match SQL parameters: value for parameter "
-						"%d not found",
-						i);
-		}
-		int rc = bind_value(cached->stmt, i, value);
-		if (rc != SQLITE_OK)
-			return policy_sqlite_error(sqlite3_db_handle(cached->stmt), rc, err);
-	}
-	return true;
-}
-
-bool connection_bind(struct cached_statement *cached, const struct statement *statement, struct error *err)
-{
-	if (bind_all(cached, statement, err))
-		return true;
-	sqlite3_clear_bindings(cached->stmt); // they point into the client's request
-	return false;
 }
 
 // The value is looked up once; its own functions do not ask each time whether the row and the column are there.

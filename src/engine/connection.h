@@ -109,6 +109,8 @@ MUST_USE bool connection_prepare(struct connection *connection, const char *sql,
 				 struct cached_statement **out, struct error *err);
 
 /// Binds the arguments by spec/hrana.md §2. Bytes must live until connection_reset.
+/// It is compiled anew when it is next prepared.
+void connection_forget_text(struct connection *connection, const char *sql, size_t sql_size);
 MUST_USE bool connection_bind(struct cached_statement *cached, const struct statement *statement,
 			      struct error *err);
 

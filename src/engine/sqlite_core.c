@@ -72,3 +72,27 @@ void sqlite_core_forget_changes(sqlite3 *db)
 	db->nChange = 0;
 	db->nTotalChange = 0;
 }
+
+// SQLite's list of names: a word of capacity and one of use, then for each its parameter, its own size in words, and its text.
+enum { NAMES_USED = 1, NAMES_BEGIN = 2 };
+
+bool sqlite_core_has_named_params(sqlite3_stmt *stmt)
+{
+	const VList *names = ((Vdbe *)stmt)->pVList;
+	for (int at = NAMES_BEGIN; names && at < names[NAMES_USED]; at += names[at + 1]) {
+		if (*(const char *)&names[at + 2] != '?')
+			return true;
+	}
+	return false;
+}
+
+void sqlite_core_param_names(sqlite3_stmt *stmt, const char **out_names, size_t count)
+{
+	const VList *names = ((Vdbe *)stmt)->pVList;
+	memset(out_names, 0, count * sizeof(*out_names));
+	for (int at = NAMES_BEGIN; names && at < names[NAMES_USED]; at += names[at + 1]) {
+		size_t param = (size_t)names[at];
+		if (param >= 1 && param <= count && !out_names[param - 1])
+			out_names[param - 1] = (const char *)&names[at + 2];
+	}
+}

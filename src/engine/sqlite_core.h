@@ -6,6 +6,8 @@
 #ifndef ATOLL_ENGINE_SQLITE_CORE_H
 #define ATOLL_ENGINE_SQLITE_CORE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <sqlite3.h>
@@ -27,6 +29,11 @@ int sqlite_core_attach(sqlite3 *db, const char *uri, const char *alias);
 /// Makes the statement's next run undoable alone when the database may not grow: SQLite would else roll back its whole
 /// transaction for want of a journal that most single-row writes do without.
 void sqlite_core_keep_statement_journal(sqlite3_stmt *stmt);
+
+/// Whether any parameter is more than "?" or "?N". sqlite3_bind_parameter_name looks through all of them for each.
+bool sqlite_core_has_named_params(sqlite3_stmt *stmt);
+/// The name of each parameter with its prefix, NULL without one; valid until the statement is compiled anew.
+void sqlite_core_param_names(sqlite3_stmt *stmt, const char **out_names, size_t count);
 
 /// changes() and total_changes() are 0 again, as on a fresh connection.
 void sqlite_core_forget_changes(sqlite3 *db);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "engine/internal.h"
 #include "engine/share.h"
+#include "engine/sqlite_core.h"
 
 struct engine_stream {
 	struct engine_database *db;
@@ -308,8 +309,12 @@ static void describe_params(const struct cached_statement *cached, struct descri
 	out->param_count = (size_t)cached->param_count;
 	out->param_names = calloc(out->param_count + 1, sizeof(char *));
 	ASSERT(out->param_names != NULL);
+	const char **names = malloc((out->param_count + 1) * sizeof(*names));
+	ASSERT(names != NULL);
+	sqlite_core_param_names(cached->stmt, names, out->param_count);
 	for (size_t i = 0; i < out->param_count; i++)
-		out->param_names[i] = copy_or_null(sqlite3_bind_parameter_name(cached->stmt, (int)i + 1));
+		out->param_names[i] = copy_or_null(names[i]);
+	free(names);
 }
 
 bool engine_stream_describe(struct engine_stream *stream, const char *sql, size_t sql_size,
@@ -323,6 +328,8 @@ bool engine_stream_describe(struct engine_stream *stream, const char *sql, size_
 		return true;
 	}
 	pthread_mutex_lock(&connection->mutex);
+	// What was compiled before may know an older schema, which only running it would show.
+	connection_forget_text(connection, sql, sql_size);
 	bool ok = connection_prepare(connection, sql, sql_size, &cached, err);
 	if (ok) {
 		*out = (struct describe_result){

@@ -28,14 +28,14 @@ struct workers;
 
 /// 0 takes the value in parentheses.
 struct hrana_limits {
-	size_t request_bytes_max;         // a request's body (64 MiB)
-	size_t result_bytes_max;          // the result of one request of a pipeline (10,000,000)
-	size_t reply_bytes_max;           // all results of a reply together (32 MiB)
-	size_t replies_bytes_max;         // all replies that are being written at a moment (256 MiB)
-	int stream_count_max;             // streams of a database that hold something (512)
-	int held_stream_count_max;        // idle ones that keep a connection only for what they wrote (16)
-	int64_t stream_idle_ms;           // (10,000)
-	int stored_sql_count_max;         // texts a stream may store (50)
+	size_t request_bytes_max;  // a request's body (64 MiB)
+	size_t result_bytes_max;   // the result of one request of a pipeline (10,000,000)
+	size_t reply_bytes_max;    // all results of a reply together (32 MiB, or twice result_bytes_max)
+	size_t replies_bytes_max;  // all replies that are being written at a moment (256 MiB, or twice that)
+	int stream_count_max;      // streams of a database that hold something (512)
+	int held_stream_count_max; // idle ones that keep a connection only for what they wrote (16)
+	int64_t stream_idle_ms;    // (10,000)
+	int stored_sql_count_max;  // texts a stream may store (50)
 	size_t stored_sql_bytes_max;      // of one text (20,000)
 	size_t stored_database_bytes_max; // of all texts stored by the streams of a database (16 MiB)
 	int socket_stream_count_max;      // streams of one WebSocket (128)

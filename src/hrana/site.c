@@ -192,14 +192,20 @@ struct net_site hrana_site(struct hrana *hrana)
 
 // -- life ---------------------------------------------------------------------------------------------
 
+static size_t larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
 static struct hrana_limits limits_of(const struct hrana_limits *given)
 {
 	struct hrana_limits limits = *given;
 #define OTHERWISE(name, value) limits.name = limits.name ? limits.name : (value)
 	OTHERWISE(request_bytes_max, (size_t)64 * 1024 * 1024);
 	OTHERWISE(result_bytes_max, (size_t)10 * 1000 * 1000);
-	OTHERWISE(reply_bytes_max, (size_t)32 * 1024 * 1024);
-	OTHERWISE(replies_bytes_max, (size_t)256 * 1024 * 1024);
+	// A result is measured as it is in the database: in JSON and base64 it is longer.
+	OTHERWISE(reply_bytes_max, larger((size_t)32 * 1024 * 1024, 2 * limits.result_bytes_max));
+	OTHERWISE(replies_bytes_max, larger((size_t)256 * 1024 * 1024, 2 * limits.reply_bytes_max));
 	OTHERWISE(stream_count_max, 512);
 	OTHERWISE(held_stream_count_max, 16);
 	OTHERWISE(stream_idle_ms, 10 * 1000);

@@ -48,7 +48,7 @@ describe('surface', () => {
 		['GET', '/v3/', 200],
 		['GET', '//v3', 200],
 		['GET', '/', 404],
-		['GET', '/v3-protobuf', 404],
+		['GET', '/v3-protobuf', 200],
 		['GET', '/nothing/here', 404],
 		['GET', '/v2/pipeline', 405],
 		['POST', '/health', 405],
