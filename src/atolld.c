@@ -291,6 +291,7 @@ static bool start_doors(struct atolld *atolld, struct error *err)
 			   .result_bytes_max = (size_t)settings->result_bytes_max,
 			   .stream_count_max = (int)settings->streams_max,
 			   .socket_stream_count_max = (int)settings->socket_streams_max,
+			   .listener_count_max = (int)settings->listeners_max,
 			   .stream_idle_ms = settings->stream_idle_timeout},
 	};
 	if (!read_baton_key(settings, hrana.baton_key, err) || !hrana_open(&hrana, &atolld->hrana, err))
@@ -394,6 +395,7 @@ static void stop(struct atolld *atolld)
 static void drain(struct atolld *atolld)
 {
 	api_drain(atolld->api);
+	hrana_drain(atolld->hrana);
 	net_server_drain(atolld->server, clock_monotonic_ms() + atolld->settings.drain_timeout);
 	// What runs on is stopped, and gets the time to say so.
 	hrana_interrupt(atolld->hrana);

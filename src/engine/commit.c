@@ -73,12 +73,15 @@ bool database_end_commit(struct connection *connection, struct error *err)
 {
 	struct engine_database *db = connection->database;
 	bool still_writing = sqlite3_txn_state(connection->db, "main") == SQLITE_TXN_WRITE;
+	bool watched = connection->watching.count > 0 && !still_writing;
+	bool committed = false;
 	bool ok = true;
 	// VACUUM commits without calling the hook.
 	if (!still_writing && has_committed(connection) && capture_holds_commit(db->capture))
 		database_begin_commit(connection);
 	if (connection->in_commit) {
-		if (!still_writing && has_committed(connection))
+		committed = !still_writing && has_committed(connection);
+		if (committed)
 			ok = publish(db, err);
 		else if (!still_writing)
 			capture_drop(db->capture);
@@ -88,6 +91,10 @@ bool database_end_commit(struct connection *connection, struct error *err)
 	} else if (!still_writing) {
 		capture_drop(db->capture);
 	}
+	if (watched && committed)
+		watch_publish(connection, ok);
+	else if (watched)
+		watch_clear(connection);
 	return ok;
 }
 

@@ -136,10 +136,17 @@ void connection_close(struct connection *connection)
 			forget_statement(connection, &connection->cache[set][way]);
 	}
 	sqlite3_close(connection->db);
+	watch_forget(connection);
 	database_count_files(connection->database, -CONNECTION_FILES);
 	turn_finish(&connection->turn);
 	pthread_mutex_destroy(&connection->mutex);
 	free(connection);
+}
+
+void connection_expire_statements(struct connection *connection)
+{
+	if (!connection->own)
+		sqlite3_set_authorizer(connection->db, policy_authorize, &connection->seen);
 }
 
 // -- statements ---------------------------------------------------------------------------------------
@@ -471,6 +478,8 @@ static void end_run(struct connection *connection, struct statement_result *out)
 	struct run *run = &connection->run;
 	struct cached_statement *cached = TAKE(run->cached);
 	connection->last_rc = sqlite3_reset(cached->stmt);
+	if (connection->watching.count > 0)
+		watch_statement_ended(connection, cached);
 	sqlite3_clear_bindings(cached->stmt);
 	bool counts = cached->policy.kind == STATEMENT_WRITE;
 	*out = (struct statement_result){
@@ -525,6 +534,8 @@ bool connection_begin(struct connection *connection, struct cached_statement *ca
 		sqlite_core_keep_statement_journal(cached->stmt);
 	begin_work(connection, 0);
 	connection->seen.writing = cached->policy.kind != STATEMENT_READ; // it may be compiled anew
+	if (connection->watching.count > 0)
+		watch_mark(connection);
 	connection->run = (struct run){
 		.cached = cached,
 		.changes_before = cached->writes ? sqlite3_total_changes64(connection->db) : 0,

@@ -15,6 +15,7 @@
 #include "engine/policy.h"
 #include "engine/usage.h"
 #include "engine/values.h"
+#include "engine/watch.h"
 
 struct engine_database;
 
@@ -68,6 +69,20 @@ struct run {
 	struct error *err; // filled by the sink's tick
 };
 
+/// What its write transaction has done so far to the tables that somebody watches (watch.c).
+struct watched_table {
+	char *name;
+	struct change_counts counts;
+	struct change_counts before; // the present statement
+};
+struct watching {
+	uint64_t version; // of the database's watches
+	struct watched_table *tables;
+	int count;
+	char *last_name; // of a changed row's table
+	int last;        // its place above; -1: it is not watched
+};
+
 struct connection {
 	sqlite3 *db;
 	struct engine_database *database;
@@ -85,11 +100,12 @@ struct connection {
 	enum stop_reason stop;
 	struct run run;
 	bool holds_lane;
-	bool in_commit;          // between SQLite's commit hook and publication
-	int last_rc;             // what the last statement ended with, its commit included
-	bool own;                // Atoll's own SQL: no policy
-	bool has_state;          // a pragma was set: not plain any more
-	uint64_t schema_epoch;   // of the database when it last looked at the schema
+	bool in_commit;        // between SQLite's commit hook and publication
+	int last_rc;           // what the last statement ended with, its commit included
+	bool own;              // Atoll's own SQL: no policy
+	bool has_state;        // a pragma was set: not plain any more
+	uint64_t schema_epoch; // of the database when it last looked at the schema
+	struct watching watching;
 	uint64_t rules_version;  // for which size_bytes_max was set
 	uint64_t size_bytes_max; // 0 = no limit
 	uint64_t shared_number;  // the engine's sharer: of the shared transaction; moves with each
@@ -129,6 +145,9 @@ MUST_USE bool connection_resume(struct connection *connection, struct result_sin
 void connection_abandon(struct connection *connection);
 /// By whoever ends the transaction of a paused statement by force: it holds no lock any more, and its next piece says so.
 void connection_lose(struct connection *connection);
+
+/// Compiles what is cached anew before it runs again.
+void connection_expire_statements(struct connection *connection);
 
 /// Of the present row; its bytes are good until the next step.
 struct value connection_column_value(sqlite3_stmt *stmt, int at);

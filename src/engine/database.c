@@ -223,6 +223,7 @@ static void free_database(struct engine_database *db)
 	pthread_mutex_destroy(&db->commit_mutex);
 	usage_cleanup(&db->usage);
 	pthread_mutex_destroy(&db->usage_mutex);
+	watches_finish(&db->watches);
 	free(db->path);
 	free(db->wal_path);
 	free(db->folder);
@@ -257,6 +258,7 @@ bool engine_database_open(const struct engine_options *options, struct engine_da
 	clock_cond_init(&db->pool.given);
 	pthread_mutex_init(&db->commit_mutex, NULL);
 	pthread_mutex_init(&db->usage_mutex, NULL);
+	watches_init(&db->watches);
 	if (!open_parts(db, options, err)) {
 		free_database(db);
 		return error_context(err, "open the database");

@@ -72,6 +72,15 @@ struct rules {
 	_Atomic(bool) allows_attach;
 };
 
+/// Who wants to know of changed rows (watch.c).
+struct watches {
+	_Atomic(uint64_t) version; // moves when the watched tables change
+	pthread_mutex_t mutex;
+	pthread_cond_t idle; // a call has ended
+	// guarded by mutex
+	struct engine_watch *first;
+};
+
 struct pool {
 	pthread_mutex_t mutex;
 	pthread_cond_t given;
@@ -101,6 +110,7 @@ struct engine_database {
 	struct group group;
 	struct flush flush;
 	struct pool pool;
+	struct watches watches;
 	pthread_mutex_t usage_mutex; // taken last
 	// guarded by usage_mutex
 	struct usage usage;                  // of statements that are cached no more
@@ -207,6 +217,24 @@ void usage_forget_statement(struct connection *connection, struct cached_stateme
 void usage_begin_shared(struct connection *sharer);
 /// The shared transaction was rolled back: what ran in it runs again elsewhere and is counted there.
 void usage_lose_shared(struct connection *sharer);
+
+// -- watch.c
+void watches_init(struct watches *watches);
+void watches_finish(struct watches *watches);
+void watch_renew(struct connection *connection);
+/// Before a connection writes, in the lane.
+static inline void watch_follow(struct connection *connection)
+{
+	if (connection->watching.version !=
+	    atomic_load_explicit(&connection->database->watches.version, memory_order_acquire))
+		watch_renew(connection);
+}
+void watch_mark(struct connection *connection); // a statement begins
+void watch_statement_ended(struct connection *connection, const struct cached_statement *cached);
+/// Its transaction was committed, and taken by the history or not.
+void watch_publish(struct connection *connection, bool logged);
+void watch_clear(struct connection *connection); // it was rolled back
+void watch_forget(struct connection *connection);
 
 // -- rules.c
 static inline bool rules_block_any(struct engine_database *db)

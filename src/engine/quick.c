@@ -124,8 +124,11 @@ static enum quick_outcome quick_write(struct engine_database *db, const struct s
 	pthread_mutex_lock(&group->mutex);
 	struct connection *sharer = group->sharer;
 	struct error ignored;
-	bool joins = may_share(db, statement, &cached) && rules_bound_size(sharer, false, &ignored) &&
-		     (atomic_load(&group->open) ? !lane_has_waiters(db) : open_group_locked(db));
+	bool joins = may_share(db, statement, &cached);
+	if (joins)
+		watch_follow(sharer);
+	joins = joins && rules_bound_size(sharer, false, &ignored) &&
+		(atomic_load(&group->open) ? !lane_has_waiters(db) : open_group_locked(db));
 	if (joins) {
 		sqlite3_set_last_insert_rowid(sharer->db, 0);
 		sharer->budget = true;

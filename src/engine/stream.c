@@ -144,6 +144,7 @@ static bool enter_lane_to_write(struct connection *connection, bool vacuum, stru
 	bool held = connection->holds_lane;
 	if (!enter_lane(connection, err))
 		return false;
+	watch_follow(connection);
 	if (rules_bound_size(connection, vacuum, err))
 		return true;
 	if (!held)

@@ -9,7 +9,7 @@
 ///          (stream.h), and the baton opens another one silently, also when the server was restarted; what is
 ///          lost then is changes() and last_insert_rowid(). A transaction that is idle for `stream_idle_ms` is
 ///          rolled back.
-/// Life:    hrana_open → hrana_site for net_server_start → … → net_server_drain → hrana_interrupt →
+/// Life:    hrana_open → hrana_site for net_server_start → … → hrana_drain → net_server_drain → hrana_interrupt →
 ///          net_server_stop → hrana_close → workers_stop.
 #ifndef ATOLL_HRANA_HRANA_H
 #define ATOLL_HRANA_HRANA_H
@@ -40,6 +40,7 @@ struct hrana_limits {
 	size_t stored_database_bytes_max; // of all texts stored by the streams of a database (16 MiB)
 	int socket_stream_count_max;      // streams of one WebSocket (128)
 	int socket_text_count_max;        // texts that a WebSocket may store (150)
+	int listener_count_max;           // of a database (128)
 	int running_count_max;            // requests of a database on workers at a moment (32)
 	int waiting_count_max;            // requests of a database that wait for that (1024)
 };
@@ -57,6 +58,9 @@ MUST_USE bool hrana_open(const struct hrana_options *options, struct hrana **out
 
 /// Stands before the platform's site: it claims only what names a database, and the protocol's own paths.
 struct net_site hrana_site(struct hrana *hrana);
+
+/// When a drain begins: ends the replies that would go on for ever.
+void hrana_drain(struct hrana *hrana);
 
 /// For when the drain's deadline has passed: running statements are interrupted, requests under way end with
 /// 503 or with the interrupt as their statement's error, and no stream is opened any more.

@@ -11,6 +11,7 @@
 struct access;
 struct admission;
 struct fleet;
+struct listeners;
 struct net_route;
 struct streams;
 struct workers;
@@ -23,6 +24,7 @@ struct hrana {
 	uint8_t baton_key[32];
 	struct hrana_limits limits;
 	struct streams *streams;
+	struct listeners *listeners;
 	struct admission *admission;
 	atomic_size_t replies_bytes; // of all replies that are being written
 	struct net_route *routes;

@@ -8,6 +8,7 @@
 #include "hrana/cursor_reply.h"
 #include "hrana/dump_reply.h"
 #include "hrana/errors.h"
+#include "hrana/listen.h"
 #include "hrana/pipeline.h"
 #include "hrana/simple.h"
 #include "hrana/socket.h"
@@ -82,6 +83,7 @@ static const struct net_route routes[] = {
 	{"GET", "/v3", handle_greeting, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/v3-protobuf", handle_greeting, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/info", handle_info, NET_INLINE, BODY_NONE, NULL},
+	{"GET", "/beta/listen", listen_handle, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/dump", dump_reply_handle, NET_INLINE, BODY_NONE, NULL},
 	{"POST", "/", simple_handle_legacy, NET_INLINE, BODY_SQL, NULL},
 	{"POST", "/v1/execute", simple_handle_execute, NET_INLINE, BODY_SQL, NULL},
@@ -214,6 +216,7 @@ static struct hrana_limits limits_of(const struct hrana_limits *given)
 	OTHERWISE(stored_database_bytes_max, (size_t)16 * 1024 * 1024);
 	OTHERWISE(socket_stream_count_max, 128);
 	OTHERWISE(socket_text_count_max, 150);
+	OTHERWISE(listener_count_max, 128);
 	OTHERWISE(running_count_max, 32);
 	OTHERWISE(waiting_count_max, 1024);
 #undef OTHERWISE
@@ -253,8 +256,14 @@ bool hrana_open(const struct hrana_options *options, struct hrana **out, struct 
 		.database_text_bytes_max = hrana->limits.stored_database_bytes_max,
 	};
 	hrana->streams = streams_create(&streams);
+	hrana->listeners = listeners_create(hrana, hrana->limits.listener_count_max);
 	*out = hrana;
 	return true;
+}
+
+void hrana_drain(struct hrana *hrana)
+{
+	listeners_end(hrana->listeners);
 }
 
 void hrana_interrupt(struct hrana *hrana)
@@ -271,6 +280,7 @@ void hrana_close(struct hrana *hrana)
 	while (hrana->socket_count > 0)
 		clock_cond_wait(&hrana->sockets_ended, &hrana->sockets_mutex, INT64_MAX);
 	pthread_mutex_unlock(&hrana->sockets_mutex);
+	listeners_free(hrana->listeners);
 	streams_close(hrana->streams);
 	pthread_cond_destroy(&hrana->sockets_ended);
 	pthread_mutex_destroy(&hrana->sockets_mutex);

@@ -43,16 +43,52 @@ static const char *raw_query(const struct net_request *request, const char *name
 	return NULL;
 }
 
-const char *net_request_query(const struct net_request *request, const char *name)
+static const char *decoded(const struct net_request *request, const char *raw)
 {
-	const char *raw = raw_query(request, name);
 	if (!raw || !strchr(raw, '%'))
 		return raw;
 	// The arena is the request's own; reading a query is no change that anybody sees.
 	struct arena *arena = &request->connection->request.arena;
-	const char *decoded;
+	const char *text;
 	size_t size;
-	return router_decode(raw, strlen(raw), arena, &decoded, &size) ? decoded : raw;
+	return router_decode(raw, strlen(raw), arena, &text, &size) ? text : raw;
+}
+
+const char *net_request_query(const struct net_request *request, const char *name)
+{
+	return decoded(request, raw_query(request, name));
+}
+
+struct query_search {
+	const struct net_request *request;
+	const char *name;
+	const char **out;
+	size_t max;
+	size_t count;
+};
+
+static enum MHD_Result note_query(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct query_search *search = context;
+	(void)kind;
+	if (strcmp(name, search->name) != 0)
+		return MHD_YES;
+	if (search->count < search->max)
+		search->out[search->count] = decoded(search->request, value ? value : "");
+	search->count++;
+	return MHD_YES;
+}
+
+size_t net_request_queries(const struct net_request *request, const char *name, const char **out, size_t max)
+{
+	struct query_search search = {.request = request, .name = name, .out = out, .max = max};
+	for (size_t i = 0; request->intake && i < request->query_count; i++)
+		note_query(&search, MHD_GET_ARGUMENT_KIND, request->queries[i].name.at,
+			   request->queries[i].value.at);
+	if (!request->intake)
+		MHD_get_connection_values(request->connection->mhd, MHD_GET_ARGUMENT_KIND, note_query,
+					  &search);
+	return search.count;
 }
 
 const char *net_request_header(const struct net_request *request, const char *name)

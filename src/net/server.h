@@ -105,6 +105,8 @@ const char *net_request_method(const struct net_request *request);
 const char *net_request_path(const struct net_request *request);
 const char *net_request_param(const struct net_request *request, const char *name); // decoded path segment
 const char *net_request_query(const struct net_request *request, const char *name); // decoded; NULL if absent
+/// All values of the name in order, at most `max`, decoded; returns how many there are.
+size_t net_request_queries(const struct net_request *request, const char *name, const char **out, size_t max);
 const char *net_request_header(const struct net_request *request, const char *name); // any letter case; NULL
 const char *net_request_peer(const struct net_request *request);                     // client's address
 const struct net_route *net_request_route(const struct net_request *request);

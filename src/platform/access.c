@@ -531,3 +531,27 @@ bool access_find_attachable(struct access *access, const struct access_grant *gr
 	memcpy(out_database, found, sizeof(found));
 	return true;
 }
+
+// -- names --------------------------------------------------------------------------------------------
+
+bool access_database_label(struct access *access, const struct access_grant *grant, char **out,
+			   struct error *err)
+{
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	OWNED(text) char *label = NULL;
+	if (!store_begin(access->store, STORE_READ, &txn, err))
+		return false;
+	struct query *q = sql_query(txn, SQL_ACCESS_DATABASE_LABEL);
+	query_bind_text(q, ":uuid", grant->database);
+	if (query_step(q)) {
+		label = strdup(query_text(q, 0));
+		ASSERT(label != NULL);
+		query_run(q);
+	}
+	if (!store_commit(&txn, err))
+		return false;
+	if (!label)
+		return error_set(err, ERR_NAMESPACE_NOT_FOUND, "the database does not exist any more");
+	*out = TAKE(label);
+	return true;
+}

@@ -53,6 +53,11 @@ MUST_USE bool access_find_attachable(struct access *access, const struct access_
 				     const char *name, char out_database[CRYPT_UUID_TEXT_BYTES],
 				     struct error *err);
 
+/// The label of the grant's database itself, which stands for its primary instance; malloc'd. Reads the platform's store.
+/// Fails: ERR_NAMESPACE_NOT_FOUND
+MUST_USE bool access_database_label(struct access *access, const struct access_grant *grant, char **out,
+				    struct error *err);
+
 /// False once the grant's database is gone or its credentials were rotated.
 bool access_is_current(struct access *access, const struct access_grant *grant);
 
