@@ -34,8 +34,9 @@ static inline char *buffer_reserve(struct buffer *buffer, size_t extra)
 
 static inline void buffer_append(struct buffer *buffer, const void *bytes, size_t size)
 {
-	char *at = buffer_reserve(buffer, size);
-	if (at && size > 0) {
+	// Of an empty buffer there is no place.
+	char *at = size > 0 ? buffer_reserve(buffer, size) : NULL;
+	if (at) {
 		memcpy(at, bytes, size);
 		buffer->size += size;
 	}

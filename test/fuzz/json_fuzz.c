@@ -14,6 +14,7 @@
 #include "hrana/decode_fast.h"
 
 #include "fuzz/fuzz.h"
+#include "fuzz/look.h"
 #include "unit/hrana/same.h"
 
 enum { DEPTH_MAX = 128, SHALLOW = 4 };
@@ -131,47 +132,26 @@ static void read_plainly(const struct buffer *body)
 
 // -- the SQL protocol ---------------------------------------------------------------------------------
 
-static void look_at_text(const struct step *step)
-{
-	const struct statement *statement = &step->statement;
-	ASSERT(!statement->sql || statement->sql[statement->sql_size] == '\0');
-	for (size_t i = 0; i < statement->named_arg_count; i++)
-		(void)strlen(statement->named_args[i].name);
-}
-
-static void look_at_request(const struct request *request)
-{
-	ASSERT(request->kind < REQUEST_KIND_COUNT && decode_kind_name(request->kind));
-	look_at_text(&request->step);
-	for (size_t i = 0; i < request->batch.step_count; i++)
-		look_at_text(&request->batch.steps[i]);
-}
-
 static void decode_all(const struct json *root, int version)
 {
 	OWNED(arena) struct arena arena = {0};
 	struct error err;
 	struct pipeline pipeline;
-	struct decoder decoder = {.arena = &arena, .version = version};
-	if (decode_pipeline(&decoder, root, &pipeline, &err)) {
-		for (size_t i = 0; i < pipeline.request_count; i++) {
-			ASSERT(pipeline.requests[i].kind < REQUEST_OPEN_STREAM);
-			look_at_request(&pipeline.requests[i]);
-		}
-	}
 	struct message message = {0};
-	struct decoder of_socket = {.arena = &arena, .version = version, .on_socket = true};
-	if (decode_message(&of_socket, root, &message, &err) && message.kind == MESSAGE_REQUEST)
-		look_at_request(&message.request);
 	struct step step = {0};
 	struct batch batch = {0};
-	struct decoder of_cursor = {.arena = &arena, .version = version};
-	if (decode_statement(&of_cursor, root, &step, &err))
-		look_at_text(&step);
-	if (decode_batch(&of_cursor, decode_member(root, "batch"), &batch, &err)) {
-		for (size_t i = 0; i < batch.step_count; i++)
-			look_at_text(&batch.steps[i]);
-	}
+	struct decoder decoder = {.arena = &arena, .version = version};
+	struct decoder of_socket = {.arena = &arena, .version = version, .on_socket = true};
+	if (decode_pipeline(&decoder, root, &pipeline, &err))
+		look_at_pipeline(&pipeline);
+	if (decode_cursor(&decoder, root, &pipeline, &err))
+		look_at_pipeline(&pipeline);
+	if (decode_message(&of_socket, root, &message, &err))
+		look_at_message(&message);
+	if (decode_statement(&decoder, root, &step, &err))
+		look_at_step(&step);
+	if (decode_batch(&decoder, decode_member(root, "batch"), &batch, &err))
+		look_at_batch(&batch);
 }
 
 // Returns the body's tree, or NULL for what is none.
@@ -201,7 +181,24 @@ static void fast_means_the_same(const struct buffer *body, const struct json *ro
 	ASSERT(root && decode_pipeline(&decoder, root, &general, &err));
 	ASSERT(!general.broken && same_pipeline(&fast, &general));
 	for (size_t i = 0; i < fast.request_count; i++)
-		look_at_text(&fast.requests[i].step);
+		look_at_request(&fast.requests[i]);
+}
+
+static void fast_message_means_the_same(const struct buffer *body, const struct json *root)
+{
+	OWNED(arena) struct arena arena = {0};
+	struct message fast;
+	if (!decode_fast_message(&arena, body, &fast))
+		return;
+	struct error err;
+	struct message general = {0};
+	struct decoder decoder = {.arena = &arena, .version = 1, .on_socket = true};
+	ASSERT(root && decode_message(&decoder, root, &general, &err) && !decoder.broken);
+	ASSERT(fast.kind == MESSAGE_REQUEST && general.kind == MESSAGE_REQUEST);
+	ASSERT(fast.request_id == general.request_id && fast.request.kind == general.request.kind);
+	ASSERT(fast.request.stream_id == general.request.stream_id && !fast.broken);
+	ASSERT(same_step(&fast.request.step, &general.request.step));
+	look_at_message(&fast);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -214,5 +211,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_plainly(&body);
 	OWNED(json_root) struct json *root = decode(&body);
 	fast_means_the_same(&body, root);
+	fast_message_means_the_same(&body, root);
 	return 0;
 }
