@@ -256,10 +256,12 @@ static bool run_job(struct socket_stream *stream, struct socket_job **job, struc
 				    : run_open_cursor(stream, job, err);
 		break;
 	default:
-		if (stream->failed)
-			ok = not_open(err, ERR_STREAM_NOT_OPEN, "Stream", stream->id);
-		else
+		if (!stream->failed)
 			ok = open_session(stream, err);
+		else if (kind == REQUEST_FETCH_CURSOR)
+			ok = not_open(err, ERR_CURSOR_NOT_OPEN, "Cursor", message->request.cursor_id);
+		else
+			ok = not_open(err, ERR_STREAM_NOT_OPEN, "Stream", stream->id);
 		program.stream = stream->stream;
 		ok = ok && run_in_session(stream, *job, &program, err);
 		break;

@@ -12,7 +12,7 @@ import { createRequire } from 'node:module';
 const WebSocket = createRequire(new URL('../clients/package.json', import.meta.url))('ws');
 
 /// A WebSocket whose answers are awaited one by one.
-class Socket {
+export class Socket {
 	constructor(url, protocol, jwt) {
 		this.ws = new WebSocket(url, protocol, { maxPayload: 1 << 30 });
 		this.waiting = [];
