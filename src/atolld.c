@@ -205,6 +205,8 @@ static struct engine_limits engine_limits_of(const struct settings *settings)
 		.transaction_bytes_max = (uint64_t)settings->transaction_size_max,
 		.connections_per_instance_max = (int)settings->connections_max,
 		.row_bytes_max = (size_t)settings->row_size_max,
+		.statement_memory_max = settings->statement_memory_max,
+		.statement_temp_max = settings->statement_temp_max,
 	};
 }
 
@@ -235,6 +237,12 @@ static int waiters_max(const struct settings *settings)
 	return quarter > WAITERS_MAX ? WAITERS_MAX : quarter > 0 ? quarter : 1;
 }
 
+static int64_t memory_max(const struct settings *settings)
+{
+	return settings->memory_max > 0 ? settings->memory_max
+					: (int64_t)sysconf(_SC_PHYS_PAGES) / 2 * sysconf(_SC_PAGESIZE);
+}
+
 static int long_statements_max(const struct settings *settings)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -250,6 +258,7 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.workers = atolld->workers,
 		.limits = engine_limits_of(settings),
 		.long_statements_max = long_statements_max(settings),
+		.memory_max = memory_max(settings),
 		.simulate_latency = or_null(settings->simulate_latency),
 		.database_idle_ms = settings->database_idle_timeout,
 		.open_databases_max = (int)settings->open_databases_max,

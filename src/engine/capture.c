@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "engine/allowance.h"
 #include "engine/page_set.h"
 #include "engine/wal.h"
 
@@ -39,6 +40,10 @@ struct capture {
 	uint32_t *page_nos; // of the transaction taken
 };
 
+enum {
+	TEMP_FLAGS = SQLITE_OPEN_TEMP_DB | SQLITE_OPEN_TEMP_JOURNAL | SQLITE_OPEN_TRANSIENT_DB |
+		     SQLITE_OPEN_SUBJOURNAL
+};
 enum { KEEP_FRAMES = 256 }; // memory kept between transactions
 
 struct capture *capture_create(void)
@@ -235,6 +240,7 @@ struct shim_file {
 	sqlite3_file base;
 	_Atomic(struct capture *) capture; // of a main file: for its WAL; of a WAL: where frames go
 	sqlite3_file *real;                // lies behind this struct
+	sqlite3_int64 temp_size;           // of a temporary file
 };
 
 static struct shim_file *shim_of(sqlite3_file *file)
@@ -265,6 +271,29 @@ static int shim_write(sqlite3_file *file, const void *bytes, int size, sqlite3_i
 	return real_of(file)->pMethods->xWrite(real_of(file), bytes, size, offset);
 }
 
+// Temporary files are counted for the statement that fills them.
+static int shim_write_temp(sqlite3_file *file, const void *bytes, int size, sqlite3_int64 offset)
+{
+	struct shim_file *shim = shim_of(file);
+	sqlite3_int64 growth = offset + size - shim->temp_size;
+	if (growth > 0) {
+		if (!allowance_take_temp(growth))
+			return SQLITE_FULL;
+		shim->temp_size += growth;
+	}
+	return shim_write(file, bytes, size, offset);
+}
+
+static void shrink_temp(sqlite3_file *file, sqlite3_int64 size)
+{
+	struct shim_file *shim = shim_of(file);
+	if (size >= shim->temp_size)
+		return;
+	bool allowed = allowance_take_temp(size - shim->temp_size);
+	ASSERT(allowed);
+	shim->temp_size = size;
+}
+
 // Before the write: SQLite then rolls back, as on a full disk.
 static bool refuse_frame(struct capture *capture, int size, int64_t offset)
 {
@@ -293,6 +322,18 @@ static int shim_write_wal(sqlite3_file *file, const void *bytes, int size, sqlit
 static int shim_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
 	return real_of(file)->pMethods->xTruncate(real_of(file), size);
+}
+
+static int shim_truncate_temp(sqlite3_file *file, sqlite3_int64 size)
+{
+	shrink_temp(file, size);
+	return shim_truncate(file, size);
+}
+
+static int shim_close_temp(sqlite3_file *file)
+{
+	shrink_temp(file, 0);
+	return shim_close(file);
 }
 
 static int shim_sync(sqlite3_file *file, int flags)
@@ -398,15 +439,17 @@ static int shim_unfetch(sqlite3_file *file, sqlite3_int64 offset, void *page)
 	return real_of(file)->pMethods->xUnfetch(real_of(file), offset, page);
 }
 
-#define SHIM_METHODS(write)                                                                                  \
+#define SHIM_METHODS(close, write, truncate)                                                                 \
 	{                                                                                                    \
-		3, shim_close, shim_read, write, shim_truncate, shim_sync, shim_size, shim_lock,             \
-			shim_unlock, shim_check_reserved, shim_control, shim_sector_size,                    \
-			shim_characteristics, shim_shm_map, shim_shm_lock, shim_shm_barrier, shim_shm_unmap, \
-			shim_fetch, shim_unfetch                                                             \
+		3, close, shim_read, write, truncate, shim_sync, shim_size, shim_lock, shim_unlock,          \
+			shim_check_reserved, shim_control, shim_sector_size, shim_characteristics,           \
+			shim_shm_map, shim_shm_lock, shim_shm_barrier, shim_shm_unmap, shim_fetch,           \
+			shim_unfetch                                                                         \
 	}
-static const sqlite3_io_methods plain_methods = SHIM_METHODS(shim_write);
-static const sqlite3_io_methods wal_methods = SHIM_METHODS(shim_write_wal);
+static const sqlite3_io_methods plain_methods = SHIM_METHODS(shim_close, shim_write, shim_truncate);
+static const sqlite3_io_methods wal_methods = SHIM_METHODS(shim_close, shim_write_wal, shim_truncate);
+static const sqlite3_io_methods temp_methods =
+	SHIM_METHODS(shim_close_temp, shim_write_temp, shim_truncate_temp);
 
 // A number in a URI of ours: clients write no URIs, since nothing that they say names a file.
 static struct capture *capture_of_uri(sqlite3_filename name)
@@ -433,6 +476,8 @@ static int shim_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file
 		atomic_store(&shim->capture, atomic_load(&main_file->capture));
 		file->pMethods = &wal_methods;
 	}
+	if (flags & TEMP_FLAGS)
+		file->pMethods = &temp_methods;
 	return SQLITE_OK;
 }
 

@@ -93,6 +93,9 @@ bool connection_open(struct engine_database *database, bool own, struct connecti
 	database_count_files(database, CONNECTION_FILES);
 	pthread_mutex_init(&connection->mutex, NULL);
 	turn_init(&connection->turn);
+	connection->allowance = (struct allowance){.memory_max = database->limits.statement_memory_max,
+						   .temp_max = database->limits.statement_temp_max,
+						   .pool = database->memory};
 	connection->share_at_ns = INT64_MAX;
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
 	int rc = sqlite3_open_v2(database->path, &connection->db, flags, CAPTURE_VFS);
@@ -166,6 +169,34 @@ static void learn(struct connection *connection, struct cached_statement *cached
 			    !policy_mentions(cached->sql, cached->sql_size, "rollback");
 }
 
+// SQLite says "out of memory" and "full" of the statement's own limits, too.
+static void name_allowance(const struct connection *connection, struct error *err)
+{
+	const struct allowance *allowance = &connection->allowance;
+	switch (allowance->exceeded) {
+	case ALLOWANCE_MEMORY:
+		snprintf(err->message, sizeof(err->message),
+			 "SQLite error: out of memory: the statement needs more than the limit "
+			 "statement-memory-max of %lld bytes",
+			 (long long)allowance->memory_max);
+		break;
+	case ALLOWANCE_MEMORY_OF_ALL:
+		snprintf(err->message, sizeof(err->message),
+			 "SQLite error: out of memory: all statements together need more than the limit "
+			 "memory-max of %lld bytes",
+			 (long long)allowance->pool->memory_max);
+		break;
+	case ALLOWANCE_TEMP:
+		snprintf(err->message, sizeof(err->message),
+			 "SQLite error: the statement needs more for temporary files than the limit "
+			 "statement-temp-max of %lld bytes",
+			 (long long)allowance->temp_max);
+		break;
+	case ALLOWANCE_KEPT:
+		break;
+	}
+}
+
 // SQLite says "full" of a disk and of limits alike.
 static void name_full_limit(struct connection *connection, struct error *err)
 {
@@ -208,9 +239,12 @@ static bool stopped(struct connection *connection, int rc, struct error *err)
 	case STOP_NONE:
 		break;
 	}
-	policy_sqlite_error(connection->db, rc, err);
-	if ((rc & 0xff) == SQLITE_FULL)
+	bool memory = (rc & 0xff) == SQLITE_NOMEM || rc == SQLITE_IOERR_NOMEM;
+	policy_sqlite_error(connection->db, memory ? SQLITE_NOMEM : rc, err);
+	if ((rc & 0xff) == SQLITE_FULL && connection->allowance.exceeded != ALLOWANCE_TEMP)
 		name_full_limit(connection, err);
+	else if (memory || (rc & 0xff) == SQLITE_FULL)
+		name_allowance(connection, err);
 	return false;
 }
 
@@ -274,14 +308,18 @@ static bool compile(struct connection *connection, struct cached_statement *cach
 	connection->seen.vacuum = cached->policy.is_vacuum;
 	connection->seen.writing = cached->policy.kind != STATEMENT_READ;
 	begin_work(connection, 0);
+	allowance_enter(connection->own ? NULL : &connection->allowance);
 	int rc = prepare(connection, text, &cached->stmt, &tail);
 	if (rc == SQLITE_ERROR) {
 		renew_schema(connection);
 		rc = prepare(connection, text, &cached->stmt, &tail);
 	}
+	allowance_leave();
 	share_end(connection);
-	if (rc == SQLITE_INTERRUPT)
-		return stopped(connection, rc, err);
+	bool ok = (rc != SQLITE_INTERRUPT && (rc & 0xff) != SQLITE_NOMEM) || stopped(connection, rc, err);
+	allowance_end(&connection->allowance);
+	if (!ok)
+		return false;
 	if (rc != SQLITE_OK && connection->seen.unsupported)
 		return policy_unsupported(cached->sql, cached->sql_size, err);
 	if (rc != SQLITE_OK)
@@ -412,6 +450,19 @@ static void undo_write(struct connection *connection)
 	sqlite3_step(run->cached->stmt);
 }
 
+// SQLite makes some values only when they are asked for, and gives nothing when it has no memory for them.
+static bool is_lost(const struct value *value)
+{
+	return !value->bytes && (value->kind == VALUE_TEXT || (value->kind == VALUE_BLOB && value->size > 0));
+}
+
+// The statement knows, and its next step says so and undoes what it wrote.
+static int end_without_memory(sqlite3_stmt *stmt)
+{
+	int rc = sqlite3_step(stmt);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_NOMEM : rc;
+}
+
 // One piece: until the end, or until the sink has enough. out_paused NULL: until the end.
 static bool step_rows(struct connection *connection, bool *out_paused, struct error *err)
 {
@@ -443,8 +494,15 @@ static bool step_rows(struct connection *connection, bool *out_paused, struct er
 	while (ok && !paused && rc == SQLITE_ROW) {
 		run->rows++;
 		if (sink) {
-			for (int i = 0; i < count; i++)
+			bool lost = false;
+			for (int i = 0; i < count; i++) {
 				values[i] = connection_column_value(stmt, i);
+				lost = lost || is_lost(&values[i]);
+			}
+			if (lost) {
+				rc = end_without_memory(stmt);
+				break;
+			}
 			ok = sink->row(sink, values, count, err);
 			paused = ok && may_pause && sink->pause;
 		}
@@ -497,6 +555,7 @@ static void end_run(struct connection *connection, struct statement_result *out)
 	cached->slow = cached->slow || connection->stop == STOP_BUDGET;
 	if (cached->sql_size > STATEMENT_CACHED_BYTES_MAX || cached->policy.kind == STATEMENT_PRAGMA)
 		forget_statement(connection, cached);
+	allowance_end(&connection->allowance);
 }
 
 static bool run_piece(struct connection *connection, struct result_sink *sink, struct statement_result *out,
@@ -504,6 +563,7 @@ static bool run_piece(struct connection *connection, struct result_sink *sink, s
 {
 	struct run *run = &connection->run;
 	int64_t began = clock_monotonic_ns();
+	allowance_enter(connection->own ? NULL : &connection->allowance);
 	run->sink = sink;
 	run->err = err;
 	if (sink)
@@ -515,6 +575,7 @@ static bool run_piece(struct connection *connection, struct result_sink *sink, s
 	run->spent_ns += clock_monotonic_ns() - began;
 	if (!ok || !out_paused || !*out_paused)
 		end_run(connection, out);
+	allowance_leave();
 	return ok;
 }
 

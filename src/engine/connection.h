@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/turns.h"
+#include "engine/allowance.h"
 #include "engine/policy.h"
 #include "engine/usage.h"
 #include "engine/values.h"
@@ -99,6 +100,7 @@ struct connection {
 	struct turn turn;    // of those that compute for long
 	enum stop_reason stop;
 	struct run run;
+	struct allowance allowance;
 	bool holds_lane;
 	bool in_commit;        // between SQLite's commit hook and publication
 	int last_rc;           // what the last statement ended with, its commit included

@@ -22,9 +22,17 @@ static char *join(const char *folder, const char *name)
 
 bool engine_start(struct error *err)
 {
+	if (!allowance_start(err))
+		return false;
 	if (sqlite3_initialize() != SQLITE_OK)
 		return error_set(err, ERR_INTERNAL, "SQLite could not start");
 	return capture_register_vfs(err);
+}
+
+void engine_set_temp_folder(const char *folder)
+{
+	sqlite3_free(sqlite3_temp_directory);
+	sqlite3_temp_directory = sqlite3_mprintf("%s", folder);
 }
 
 // -- creation -----------------------------------------------------------------------------------------
@@ -243,6 +251,7 @@ bool engine_database_open(const struct engine_options *options, struct engine_da
 	db->turns = options->turns;
 	db->limits = options->limits;
 	db->files = options->files;
+	db->memory = options->memory;
 	database_count_files(db, OWN_FILES);
 	engine_database_set_rules(db, &options->rules);
 	db->on_durable = options->on_durable;

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "engine/limits.h"
 
+struct allowance_pool;
 struct engine_database;
 struct log;
 struct turns;
@@ -38,7 +39,8 @@ struct engine_options {
 	struct turns *turns; // of statements that compute for long; NULL: all compute at once
 	struct engine_limits limits;
 	struct engine_rules rules;
-	struct engine_files *files; // outlives the database; NULL: not counted
+	struct engine_files *files;    // outlives the database; NULL: not counted
+	struct allowance_pool *memory; // of all statements; outlives the database; NULL: no limit
 	uint64_t log_segment_bytes_max;
 	uint64_t log_bytes_max;
 	int64_t log_age_ms_max;            // moments of the past are kept for so long; 0: not at all
@@ -48,6 +50,8 @@ struct engine_options {
 
 /// Once in a process, before any other use of the engine.
 MUST_USE bool engine_start(struct error *err);
+/// Where SQLite makes its temporary files, which have no name and end with the process. Before any database is open.
+void engine_set_temp_folder(const char *folder);
 
 /// Makes the file of an empty database, atomically and durably.
 MUST_USE bool engine_database_create(const char *folder, struct error *err);

@@ -102,6 +102,7 @@ struct engine_database {
 	struct engine_limits limits;
 	struct rules rules;
 	struct engine_files *files;
+	struct allowance_pool *memory;
 	void (*on_durable)(void *context);
 	void *context;
 	struct log *log;         // primary

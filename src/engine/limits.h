@@ -15,6 +15,8 @@ struct engine_limits {
 	int connections_per_instance_max; // connections-max
 	size_t row_bytes_max;             // row-size-max
 	uint64_t transaction_bytes_max;   // transaction-size-max; 0 = no limit
+	int64_t statement_memory_max;     // statement-memory-max; 0 = no limit
+	int64_t statement_temp_max;       // statement-temp-max: temporary files; 0 = no limit
 };
 
 /// What the owner of one database allows. May change while it is open.

@@ -112,6 +112,7 @@ bool fleet_open(const struct fleet_options *options, struct fleet **out, struct 
 	fleet->database_idle_ms = options->database_idle_ms;
 	fleet->open_databases_max = options->open_databases_max;
 	fleet->files.max = options->open_files_max;
+	fleet->memory.memory_max = options->memory_max;
 	fleet->history_ms = options->history_ms;
 	fleet->distance = distance;
 	fleet->callbacks = *options;
@@ -126,10 +127,13 @@ bool fleet_open(const struct fleet_options *options, struct fleet **out, struct 
 	clock_cond_init(&fleet->closing_changed);
 	OWNED(text) char *folder = fleet_path_inside(fleet->data_folder, "databases");
 	fleet->upload_folder = fleet_path_inside(fleet->data_folder, "uploads");
-	if (!disk_make_folder(folder, err) || !disk_make_folder(fleet->upload_folder, err)) {
+	OWNED(text) char *temp_folder = fleet_path_inside(fleet->data_folder, "temp");
+	if (!disk_make_folder(folder, err) || !disk_make_folder(fleet->upload_folder, err) ||
+	    !disk_make_folder(temp_folder, err)) {
 		fleet_close(fleet);
 		return false;
 	}
+	engine_set_temp_folder(temp_folder);
 	seed_sweep_uploads(fleet);
 	idle_start(fleet);
 	retention_start(fleet);

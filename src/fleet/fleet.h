@@ -41,6 +41,7 @@ struct fleet_options {
 	int open_databases_max;   // beyond, the longest unused one is closed; 0 = no limit
 	int open_files_max;       // the same for descriptors that open databases take
 	int long_statements_max; // statements that compute at a time, of those that compute for long; 0 = no limit
+	int64_t memory_max;      // that statements may take together; 0 = no limit
 	uint64_t log_bytes_max; // history kept of each database
 	int64_t history_ms;     // moments of the past are kept for so long; 0: not at all
 

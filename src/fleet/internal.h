@@ -10,6 +10,7 @@
 
 #include "base/turns.h"
 #include "base/workers.h"
+#include "engine/allowance.h"
 #include "engine/database.h"
 #include "fleet/fleet.h"
 #include "log/log.h"
@@ -38,7 +39,8 @@ struct fleet {
 	struct fleet_options callbacks; // describe, instance_event, context only
 	struct engine_database *platform;
 	struct meter meter;
-	struct engine_files files; // of open databases
+	struct engine_files files;    // of open databases
+	struct allowance_pool memory; // of clients' statements
 	int open_databases_max;
 	int64_t database_idle_ms;
 	_Atomic(int) open_count;
