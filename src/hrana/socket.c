@@ -79,8 +79,18 @@ void socket_send_empty(struct socket *socket, int32_t request_id, enum request_k
 void socket_regulate(struct socket *socket)
 {
 	pthread_mutex_lock(&socket->mutex);
-	net_socket_pause(socket->net, socket->job_count > JOB_COUNT_MAX || socket->job_bytes > JOB_BYTES_MAX);
+	net_socket_pause(socket->net, socket->draining || socket->job_count > JOB_COUNT_MAX ||
+					      socket->job_bytes > JOB_BYTES_MAX);
 	pthread_mutex_unlock(&socket->mutex);
+}
+
+void socket_end_if_drained(struct socket *socket)
+{
+	pthread_mutex_lock(&socket->mutex);
+	bool drained = socket->draining && socket->busy_count == 0;
+	pthread_mutex_unlock(&socket->mutex);
+	if (drained)
+		net_socket_close(socket->net, NET_CLOSE_GOING_AWAY, "the server is shutting down");
 }
 
 // -- hello ----------------------------------------------------------------------------------------------------
@@ -315,6 +325,26 @@ static void on_message(void *context, struct net_socket *net, enum net_frame fra
 	socket_regulate(socket);
 }
 
+static void on_draining(void *context, struct net_socket *net)
+{
+	struct socket *socket = context;
+	pthread_mutex_lock(&socket->mutex);
+	socket->draining = true;
+	bool working = socket->busy_count > 0;
+	net_socket_pause(net, true);
+	pthread_mutex_unlock(&socket->mutex);
+	if (!working)
+		net_socket_close(net, NET_CLOSE_GOING_AWAY, "the server is shutting down");
+}
+
+// A client that asks for nothing would keep what its streams hold.
+static void on_tick(void *context, struct net_socket *net)
+{
+	struct socket *socket = context;
+	if (socket->greeted && !access_is_current(socket->hrana->access, &socket->grant))
+		net_socket_close(net, NET_CLOSE_POLICY, "token revoked");
+}
+
 static void on_closed(void *context, struct net_socket *net)
 {
 	(void)net;
@@ -327,6 +357,8 @@ static void on_closed(void *context, struct net_socket *net)
 static const struct net_socket_events events = {
 	.opened = on_opened,
 	.message = on_message,
+	.draining = on_draining,
+	.tick = on_tick,
 	.closed = on_closed,
 };
 

@@ -42,6 +42,8 @@ struct socket {
 	int stream_count;
 	int job_count; // that were not answered yet
 	size_t job_bytes;
+	int busy_count; // streams that work
+	bool draining;  // it is closed when none works any more
 };
 
 /// A message that is to be run: its bytes, and what was decoded of them.
@@ -61,6 +63,8 @@ void socket_send_error(struct socket *socket, int32_t request_id, const struct e
 /// A response without content.
 void socket_send_empty(struct socket *socket, int32_t request_id, enum request_kind kind);
 void socket_send(struct socket *socket, const struct buffer *message);
+/// Ends a socket that is draining once no stream works. Call without the mutex.
+void socket_end_if_drained(struct socket *socket);
 /// Stops or resumes the reading, by what waits to be run. Call without the mutex.
 void socket_regulate(struct socket *socket);
 

@@ -325,6 +325,12 @@ static void free_stream(struct socket_stream *stream)
 	socket_release(socket);
 }
 
+static void set_busy_locked(struct socket_stream *stream, bool busy)
+{
+	stream->socket->busy_count += (int)busy - (int)stream->busy;
+	stream->busy = busy;
+}
+
 // Whether the stream is over, or has more to do. The task is the stream's only owner when it is over.
 static bool end_turn(struct socket_stream *stream, bool *out_more)
 {
@@ -332,10 +338,12 @@ static bool end_turn(struct socket_stream *stream, bool *out_more)
 	pthread_mutex_lock(&socket->mutex);
 	bool over = stream->closed || atomic_load(&socket->gone);
 	*out_more = !over && stream->first != NULL;
-	stream->busy = *out_more;
+	set_busy_locked(stream, *out_more);
 	if (over)
 		unlink_locked(stream);
 	pthread_mutex_unlock(&socket->mutex);
+	if (!*out_more)
+		socket_end_if_drained(socket);
 	return over;
 }
 
@@ -417,8 +425,9 @@ static bool run_quickly(struct socket_stream *stream, struct socket_job *job)
 	case QUICK_DONE:
 		socket_job_free(job);
 		pthread_mutex_lock(&socket->mutex);
-		stream->busy = false;
+		set_busy_locked(stream, false);
 		pthread_mutex_unlock(&socket->mutex);
+		socket_end_if_drained(socket);
 		return true;
 	case QUICK_HELD:
 		return true;
@@ -435,7 +444,7 @@ void socket_stream_add(struct socket *socket, int32_t stream_id, struct socket_j
 	bool idle = !stream->busy;
 	bool urgent = stream->stream != NULL;
 	bool plain = idle && !urgent && !stream->failed && !stream->has_cursor;
-	stream->busy = true;
+	set_busy_locked(stream, true);
 	if (!plain)
 		queue_locked(stream, job, false);
 	pthread_mutex_unlock(&socket->mutex);
@@ -465,7 +474,7 @@ void socket_streams_end(struct socket *socket)
 		socket->stream_count--;
 		stream->next = idle;
 		idle = stream;
-		stream->busy = true;
+		set_busy_locked(stream, true);
 	}
 	pthread_mutex_unlock(&socket->mutex);
 	while (idle) {

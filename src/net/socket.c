@@ -26,11 +26,14 @@
 enum {
 	EVENTS_AT_ONCE = 64,
 	TICK_MS = 250,
+	OWNER_TICK_MS = 1000,
 	CLOSE_WAIT_MS = 1000,
 	STALL_MS = 30 * 1000, // a client that takes nothing for so long has gone
 	REASON_BYTES_MAX = 123,
 	KEY_BYTES = 24,
 	FRAME_HEAD_BYTES = 16,
+	KEEPALIVE_IDLE_S = 60, // a client whose machine has gone is noticed a few tries later
+	KEEPALIVE_EVERY_S = 15,
 	READS_A_TURN = 4, // so that one socket does not keep the loop from the others
 };
 
@@ -411,6 +414,20 @@ static struct net_socket *find_late(struct sockets *sockets, int64_t now_ms)
 	return found;
 }
 
+// Of sockets that were opened and not ended.
+static void tick_owners(struct sockets *sockets)
+{
+	pthread_mutex_lock(&sockets->mutex);
+	for (struct net_socket *at = sockets->all; at; at = at->next) {
+		pthread_mutex_lock(&at->mutex);
+		bool open = at->upgraded != NULL;
+		pthread_mutex_unlock(&at->mutex);
+		if (open)
+			at->events.tick(at->context, at);
+	}
+	pthread_mutex_unlock(&sockets->mutex);
+}
+
 static bool is_stopping(struct sockets *sockets)
 {
 	pthread_mutex_lock(&sockets->mutex);
@@ -424,6 +441,7 @@ static void *run(void *argument)
 	struct sockets *sockets = argument;
 	struct epoll_event events[EVENTS_AT_ONCE];
 	int64_t ticked_ms = clock_coarse_ms();
+	int64_t owners_ticked_ms = ticked_ms;
 	while (!is_stopping(sockets)) {
 		int count = epoll_wait(sockets->epoll, events, EVENTS_AT_ONCE, TICK_MS);
 		for (int i = 0; i < count; i++) {
@@ -436,6 +454,10 @@ static void *run(void *argument)
 		ticked_ms = now_ms;
 		for (struct net_socket *late; !is_stopping(sockets) && (late = find_late(sockets, now_ms));)
 			end_socket(late);
+		if (now_ms - owners_ticked_ms < OWNER_TICK_MS)
+			continue;
+		owners_ticked_ms = now_ms;
+		tick_owners(sockets);
 	}
 	for (struct net_socket *left; (left = find_late(sockets, 0));)
 		end_socket(left);
@@ -482,7 +504,7 @@ void sockets_drain(struct sockets *sockets)
 	pthread_mutex_lock(&sockets->mutex);
 	sockets->draining = true;
 	for (struct net_socket *at = sockets->all; at; at = at->next)
-		net_socket_close(at, NET_CLOSE_GOING_AWAY, "the server is shutting down");
+		at->events.draining(at->context, at);
 	pthread_mutex_unlock(&sockets->mutex);
 }
 
@@ -619,7 +641,11 @@ static void take_over(void *cls, struct MHD_Connection *mhd, void *context, cons
 	request->socket = NULL; // the loop's now
 	atomic_store(&request->connection->phase, PHASE_SOCKET);
 	int on = 1;
+	int idle_s = KEEPALIVE_IDLE_S;
+	int every_s = KEEPALIVE_EVERY_S;
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof(every_s));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	net_socket_hold(socket);
 	socket->events.opened(socket->context, socket);

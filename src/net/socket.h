@@ -7,8 +7,9 @@
 /// Back-pressure: while more than `queued_bytes_max` wait for a client to read, nothing is read of it. Its owner may stop
 ///          the reading, too (net_socket_pause).
 /// Life:    net_request_upgrade → opened → message* → closed, once, after which only references keep the struct.
-///          net_server_drain closes all sockets with 1001.
-/// Threads: opened: a network thread. message and closed: the loop, which they must not block. The functions: any thread.
+///          net_server_drain asks their owners to come to an end.
+/// Threads: opened: a network thread. draining: the one that drains. The others: the loop, which they must not block. The
+///          functions: any thread. From draining and tick no function but net_socket_close and net_socket_pause may be called.
 #ifndef ATOLL_NET_SOCKET_H
 #define ATOLL_NET_SOCKET_H
 
@@ -38,6 +39,10 @@ struct net_socket_events {
 	/// The bytes are borrowed for the call, and followed by a NUL.
 	void (*message)(void *context, struct net_socket *socket, enum net_frame frame, const char *bytes,
 			size_t size);
+	/// The server is about to stop: the socket is to be closed when what was begun for its client has been answered.
+	void (*draining)(void *context, struct net_socket *socket);
+	/// About once a second.
+	void (*tick)(void *context, struct net_socket *socket);
 	/// The last call: the connection has ended, in whatever way. Also called when it never opened.
 	void (*closed)(void *context, struct net_socket *socket);
 };

@@ -1,5 +1,9 @@
 // Hrana over WebSocket (spec/hrana.md §4), message by message.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import WebSocket from 'ws';
 import { request, startServer, until } from '../lib/server.mjs';
@@ -399,3 +403,68 @@ test('a server that stops says so', async () => {
 	await other.stop();
 	assert.equal((await socket.closed).code, 1001);
 });
+
+test('what runs when a server stops is answered first; an open transaction that does nothing is not waited for', async () => {
+	const other = await startServer();
+	const { label: to, jwt } = await other.createDatabase('drains', ['ord']);
+	const sockets = [];
+	for (const name of ['works', 'idles']) {
+		const socket = new Socket(new WebSocket(other.db_url(to).replace(/^http/, 'ws'), ['hrana3']));
+		await new Promise((resolve) => socket.ws.on('open', resolve));
+		socket.send({ type: 'hello', jwt });
+		await socket.ok({ type: 'open_stream', stream_id: 1 });
+		sockets.push(socket);
+	}
+	const [works, idles] = sockets;
+	await works.execute(1, 'CREATE TABLE t(x)');
+	await idles.execute(1, 'BEGIN');
+	await idles.execute(1, 'SELECT count(*) FROM t');
+	const answer = works.execute(1, 'WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 1000000) INSERT INTO t SELECT max(i) FROM c');
+	await works.ok({ type: 'open_stream', stream_id: 2 }); // so the statement was taken before the server is told
+	const stopped = other.stop();
+	assert.equal((await idles.closed).code, 1001);
+	assert.equal((await answer).result.affected_row_count, 1);
+	assert.deepEqual(await works.closed, { code: 1001, reason: 'the server is shutting down' });
+	await stopped;
+});
+
+test('over TLS', { skip: !has_openssl() }, async () => {
+	const folder = mkdtempSync(path.join(tmpdir(), 'atoll-socket-'));
+	const at = (name) => path.join(folder, name);
+	execFileSync('openssl', [
+		...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+		...['-subj', '/CN=localhost', '-keyout', at('key.pem'), '-out', at('cert.pem')],
+	], { stdio: 'ignore' });
+	const plain = await startServer({ data: at('data') });
+	const { label: to, jwt } = await plain.createDatabase('secret', ['ord']);
+	await plain.stop();
+	const secure = await startServer({ data: at('data'), args: ['--tls-cert', at('cert.pem'), '--tls-key', at('key.pem')] });
+	try {
+		const ws = new WebSocket(`wss://127.0.0.1:${secure.port}/db/${to}/`, ['hrana3'], { rejectUnauthorized: false });
+		const socket = new Socket(ws);
+		await new Promise((resolve, reject) => {
+			ws.on('open', resolve);
+			ws.on('error', reject);
+		});
+		socket.send({ type: 'hello', jwt });
+		await socket.ok({ type: 'open_stream', stream_id: 1 });
+		assert.equal(value(await socket.execute(1, 'SELECT 42')), '42');
+		const text = 'x'.repeat(3_000_000);
+		assert.equal(value(await socket.ok({ type: 'execute', stream_id: 1, stmt: { sql: 'SELECT ?', args: [{ type: 'text', value: text }] } })), text);
+		assert.equal((await socket.execute(1, "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 50000) SELECT i, 'some text' FROM c")).result.rows.length, 50000);
+		ws.close(1000);
+		assert.equal((await socket.closed).code, 1000);
+	} finally {
+		await secure.stop();
+		rmSync(folder, { recursive: true });
+	}
+});
+
+function has_openssl() {
+	try {
+		execFileSync('openssl', ['version'], { stdio: 'ignore' });
+		return true;
+	} catch {
+		return false;
+	}
+}

@@ -20,6 +20,7 @@ static struct workers *workers;
 static struct net_server *server;
 static atomic_int opened_count;
 static atomic_int closed_count;
+static atomic_int tick_count;
 
 static void on_opened(void *context, struct net_socket *socket)
 {
@@ -38,6 +39,19 @@ static void on_message(void *context, struct net_socket *socket, enum net_frame 
 		net_socket_send(socket, frame, bytes, size);
 }
 
+static void on_draining(void *context, struct net_socket *socket)
+{
+	(void)context;
+	net_socket_close(socket, NET_CLOSE_GOING_AWAY, "the server is shutting down");
+}
+
+static void on_tick(void *context, struct net_socket *socket)
+{
+	(void)context;
+	(void)socket;
+	atomic_fetch_add(&tick_count, 1);
+}
+
 static void on_closed(void *context, struct net_socket *socket)
 {
 	(void)context;
@@ -48,7 +62,12 @@ static void on_closed(void *context, struct net_socket *socket)
 static void echo(void *context, struct net_request *request)
 {
 	static const struct net_socket_events events = {
-		.opened = on_opened, .message = on_message, .closed = on_closed};
+		.opened = on_opened,
+		.message = on_message,
+		.draining = on_draining,
+		.tick = on_tick,
+		.closed = on_closed,
+	};
 	struct error err;
 	if (net_request_wants_socket(request) && net_request_upgrade(request, NULL, &events, context, &err))
 		return;
@@ -224,7 +243,9 @@ static void an_idle_one_stays_open(void **state)
 {
 	(void)state;
 	int fd = open_socket();
+	int before = atomic_load(&tick_count);
 	sleep(4); // more than the idle intervals after which an HTTP connection is ended
+	assert_true(atomic_load(&tick_count) > before);
 	send_frame(fd, 0x81, "still here");
 	expect_frame(fd, 0x81, "still here", 10);
 	close(fd);
