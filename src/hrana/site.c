@@ -60,6 +60,18 @@ static void handle_info(void *context, struct net_request *request)
 		answer_text(request, 404, "");
 }
 
+// Migrations of a schema that databases share: none of ours does.
+static void handle_jobs(void *context, struct net_request *request)
+{
+	struct call *call = call_begin(context, request, 3, &wire_json);
+	struct error err;
+	if (!call)
+		return;
+	error_set(&err, ERR_BAD_REQUEST, "Invalid namespace");
+	call_fail(call, &err);
+	call_finish(call);
+}
+
 static void handle_foreign_version(void *context, struct net_request *request)
 {
 	(void)context;
@@ -85,6 +97,8 @@ static const struct net_route routes[] = {
 	{"GET", "/info", handle_info, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/beta/listen", listen_handle, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/dump", dump_reply_handle, NET_INLINE, BODY_NONE, NULL},
+	{"GET", "/v1/jobs", handle_jobs, NET_INLINE, BODY_NONE, NULL},
+	{"GET", "/v1/jobs/{id}", handle_jobs, NET_INLINE, BODY_NONE, NULL},
 	{"POST", "/", simple_handle_legacy, NET_INLINE, BODY_SQL, NULL},
 	{"POST", "/v1/execute", simple_handle_execute, NET_INLINE, BODY_SQL, NULL},
 	{"POST", "/v1/batch", simple_handle_batch, NET_INLINE, BODY_SQL, NULL},

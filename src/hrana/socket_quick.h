@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "engine/quick.h"
+#include "fleet/session.h"
 #include "hrana/socket.h"
 
 /// Called once for a job that was held, from any thread, possibly before socket_quick_run has returned. lost: it was not

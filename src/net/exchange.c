@@ -232,13 +232,13 @@ static enum MHD_Result take_head(struct net_server *server, struct net_request *
 		set_refusal(request, &err);
 		return refuse_now(request);
 	}
+	// Also of one that is refused whatever it wants: its site says so in its own way.
+	bool found = find_route(server, request, url, &err);
 	if (atomic_load(&server->draining)) {
 		error_set(&err, ERR_SHUTDOWN, "server is shutting down");
 		set_refusal(request, &err);
 		return refuse_now(request);
 	}
-
-	bool found = find_route(server, request, url, &err);
 	const char *declared = net_request_header(request, "Content-Length");
 	uint64_t length = declared ? strtoull(declared, NULL, 10) : 0;
 	request->body_size = net_request_header(request, "Transfer-Encoding") ? UINT64_MAX : length;

@@ -52,6 +52,9 @@ static struct MHD_Response *response_of(struct net_request *request)
 	bool bodiless = request->outflow && strcmp(request->method, "HEAD") == 0;
 	if (request->socket)
 		return response;
+	// Of a chunked body it would send the end all the same.
+	if (bodiless)
+		MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
 	if (request->close || bodiless ||
 	    atomic_load_explicit(&request->connection->server->draining, memory_order_relaxed))
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
