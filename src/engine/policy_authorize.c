@@ -14,7 +14,7 @@ static bool is_forbidden_table(const char *name)
 
 static bool is_forbidden_function(const char *name)
 {
-	static const char *const names[] = {"load_extension", "fts3_tokenizer", "writefile",
+	static const char *const names[] = {"load_extension", "fts3_tokenizer", "sqlite_log", "writefile",
 					    "readfile",       "edit",           NULL};
 	return in_list(names, name, strlen(name));
 }

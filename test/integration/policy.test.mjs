@@ -283,6 +283,8 @@ for (const place of places)
 			["SELECT fts3_tokenizer('simple')", /fts3_tokenizer/],
 			["SELECT fts3_tokenizer('simple', x'0000000000000000')", /fts3_tokenizer/],
 			["SELECT * FROM fsdir('/etc')", /fsdir/],
+			["SELECT sqlite_log(1, 'a line among the log of the server')", /sqlite_log/],
+			['SELECT * FROM sqlite_stmt', /sqlite_stmt/],
 			['SELECT * FROM sqlite_dbpage', /sqlite_dbpage/],
 			["INSERT INTO sqlite_dbpage(pgno, data) VALUES (1, x'00')", /sqlite_dbpage|not authorized/],
 			["UPDATE sqlite_dbpage SET data = x'00' WHERE pgno = 1", /sqlite_dbpage|not authorized/],
@@ -448,6 +450,45 @@ for (const place of places)
 			assert.deepEqual(rows_of(again), [{ n }]);
 			await server.rows(label_at('primary'), "DELETE FROM t WHERE v = 'beside'");
 			await server.caught_up(db, 'SELECT count(*) FROM t');
+		});
+		test('§5 a constraint that fails: ABORT undoes the statement, FAIL what follows, ROLLBACK the transaction', async () => {
+			const state = { type: 'get_autocommit' };
+			const rows = [
+				['OR ABORT', false, 'before'],
+				['', false, 'before'],
+				['OR FAIL', false, 'before,first'],
+				['OR IGNORE', false, 'before,first,last'],
+				['OR ROLLBACK', true, null],
+			];
+			const own = `conflict_${place}`;
+			await server.rows(label_at(place), `CREATE TABLE ${own}(v UNIQUE)`);
+			for (const [clause, is_autocommit, left] of rows) {
+				const insert = `INSERT ${clause} INTO ${own} VALUES ('first'), ('before'), ('last')`;
+				const shown = `SELECT group_concat(v) AS v FROM (SELECT v FROM ${own} ORDER BY rowid)`;
+				const answer = await server.sql(label_at(place), ['BEGIN', `INSERT INTO ${own} VALUES ('before')`, insert, state, shown, 'ROLLBACK'], { path: '/v3/pipeline' });
+				const { results } = answer.json;
+				assert.equal(results[2].error?.code, clause === 'OR IGNORE' ? undefined : 'SQLITE_CONSTRAINT', clause);
+				assert.equal(results[3].response.is_autocommit, is_autocommit, clause);
+				assert.deepEqual(rows_of(answer, 4), [{ v: left }], clause);
+				assert.equal(results[5].type, is_autocommit ? 'error' : 'ok', clause);
+				const steps = ['BEGIN', `INSERT INTO ${own} VALUES ('before')`, insert].map((sql) => ({ stmt: { sql } }));
+				steps.push({ stmt: { sql: 'ROLLBACK' }, condition: { type: 'not', cond: { type: 'is_autocommit' } } });
+				const batch = await server.sql(label_at(place), { type: 'batch', batch: { steps } }, { path: '/v3/pipeline' });
+				assert.equal(batch.json.results[0].response.result.step_results[3] === null, is_autocommit, `${clause}: is_autocommit as a condition`);
+			}
+		});
+		test('§5 savepoints over requests of one stream', async () => {
+			const own = `savepoints_${place}`;
+			await server.rows(label_at(place), `CREATE TABLE ${own}(v)`);
+			let baton = null;
+			for (const sql of ['SAVEPOINT a', `INSERT INTO ${own} VALUES (1)`, 'SAVEPOINT b', `INSERT INTO ${own} VALUES (2)`, 'ROLLBACK TO b', `INSERT INTO ${own} VALUES (3)`, 'RELEASE b', 'RELEASE a']) {
+				const answer = await server.sql(label_at(place), sql, { baton, keep: true });
+				assert.equal(answer.json.results[0].type, 'ok', `${sql}: ${answer.text}`);
+				({ baton } = answer.json);
+			}
+			const answer = await server.sql(label_at(place), [`SELECT group_concat(v) AS v FROM ${own}`, { type: 'get_autocommit' }], { baton, path: '/v3/pipeline' });
+			assert.deepEqual(rows_of(answer), [{ v: '1,3' }]);
+			assert.equal(answer.json.results[1].response.is_autocommit, true);
 		});
 		test('§6 transaction statements without a transaction fail and say so', async () => {
 			const rows = [
@@ -639,6 +680,21 @@ describe('ATTACH', () => {
 				assert.equal(found[0], 'ok');
 				assert.notEqual(found[1], 'ok', sql);
 			}
+	});
+	test('§10 nor are its schema and statistics written, and its pages are not shown', async () => {
+		const statements = ['VACUUM o', 'ANALYZE o', 'CREATE INDEX o.x ON target_t(v)', 'ALTER TABLE o.target_t ADD COLUMN x', 'SELECT * FROM o.sqlite_dbpage', 'CREATE TEMP VIEW x AS SELECT * FROM o.target_t'];
+		for (const place of places)
+			for (const sql of statements) {
+				const found = await outcomes(place, ['ATTACH target AS o', sql], { token: tokens['rw and attach'] });
+				assert.equal(found[0], 'ok');
+				assert.notEqual(found[1], 'ok', sql);
+			}
+	});
+	test('§10 an alias that is taken is refused', async () => {
+		for (const alias of ['main', 'temp', 'o']) {
+			const { json } = await server.sql(db.label, ['ATTACH target AS o', `ATTACH target AS ${alias}`], { token: tokens['ro and attach'] });
+			assert.equal(json.results[1].error.message, `SQLite error: database ${alias} is already in use`);
+		}
 	});
 	test('§10 a PRAGMA of an attached database is read', async () => {
 		const found = await server.sql(db.label, ['ATTACH target AS o', 'PRAGMA o.table_info(target_t)', 'PRAGMA o.user_version'], { token: tokens['ro and attach'] });
