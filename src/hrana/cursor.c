@@ -236,6 +236,7 @@ static void begin_piece(struct cursor *cursor, struct program *program, size_t e
 {
 	size_t size = program->out.json.out->size;
 	cursor->program = program;
+	cursor->stream = program->stream;
 	cursor->entry_count = 0;
 	cursor->entries_max = entries_max;
 	cursor->bytes_max = bytes_max;
@@ -291,7 +292,7 @@ void cursor_end(struct cursor *cursor)
 	if (!cursor->batch)
 		return;
 	if (cursor->paused)
-		fleet_session_abandon(program_session(cursor->program));
+		fleet_session_abandon(stream_session(cursor->stream));
 	cursor->paused = false;
 	cursor->next = cursor->batch->step_count;
 	drop_held(&cursor->held);

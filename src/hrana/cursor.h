@@ -27,7 +27,8 @@ struct held_entries {
 
 struct cursor {
 	struct batch *batch;
-	struct program *program;     // of the present piece
+	struct program *program;     // of the present piece; gone after it
+	struct stream *stream;       // whose session holds a paused statement
 	enum step_outcome *outcomes; // NULL until the batch was checked
 	size_t next;                 // step
 	bool paused;                 // its statement is

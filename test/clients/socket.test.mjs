@@ -293,6 +293,11 @@ describe('requests', () => {
 		assert.equal(typeof entries.at(-1).last_insert_rowid, 'string');
 		await socket.ok({ type: 'close_cursor', cursor_id: 4 });
 		await socket.ok({ type: 'open_cursor', stream_id: 1, cursor_id: 4, batch });
+		// In the middle of a statement.
+		await socket.ok({ type: 'fetch_cursor', cursor_id: 4, max_count: 3 });
+		await socket.ok({ type: 'close_cursor', cursor_id: 4 });
+		await socket.ok({ type: 'execute', stream_id: 1, stmt: { sql: 'SELECT 1' } });
+		await socket.ok({ type: 'open_cursor', stream_id: 1, cursor_id: 4, batch });
 		socket.ask({ type: 'execute', stream_id: 1, stmt: { sql: 'SELECT 1' } });
 		assert.deepEqual(await socket.closed, { code: 1008, reason: 'Stream 1 already has an open cursor' });
 	});

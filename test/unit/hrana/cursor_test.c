@@ -300,6 +300,23 @@ static void ended_in_the_middle_it_leaves_the_session_as_it_is(void **state)
 
 static int flushes;
 
+// On a WebSocket, each piece is a job with a program of its own, and the end is another one.
+static void ended_in_the_middle_it_does_not_need_its_last_program(void **state)
+{
+	struct run run;
+	struct error err;
+	bool done = false;
+	set_up(&run, ENTRY_LISTED);
+	fill_reads(&run);
+	cursor_begin(&run.cursor, &run.batch);
+	struct program program = run.program;
+	assert_true(cursor_run(&run.cursor, &program, 5, SIZE_MAX, &done, &err));
+	assert_false(done);
+	program = (struct program){0};
+	cursor_end(&run.cursor);
+	tear_down(&run);
+}
+
 static bool note_flush(struct cursor *cursor, struct error *err)
 {
 	struct buffer *out = cursor->program->out.json.out;
@@ -341,6 +358,7 @@ int main(void)
 		cmocka_unit_test(entries_of_a_list_are_valid_in_each_piece),
 		cmocka_unit_test(only_what_must_wait_is_bounded),
 		cmocka_unit_test(ended_in_the_middle_it_leaves_the_session_as_it_is),
+		cmocka_unit_test(ended_in_the_middle_it_does_not_need_its_last_program),
 		cmocka_unit_test(rows_that_trickle_are_flushed),
 	};
 	return cmocka_run_group_tests(tests, start_fleet, stop_fleet);
