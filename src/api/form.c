@@ -30,17 +30,17 @@ static bool decode(const char *at, const char *end, char *out)
 
 const char *form_text(const struct buffer *body, const char *name, struct arena *arena)
 {
-	const char *end = body->data + body->size;
 	size_t name_size = strlen(name);
-	for (const char *at = body->data; body->size > 0 && at < end;) {
-		const char *next = memchr(at, '&', (size_t)(end - at));
-		const char *stop = next ? next : end;
-		const char *value = at + name_size + 1;
-		if (value < stop && memcmp(at, name, name_size) == 0 && value[-1] == '=') {
-			char *text = arena_alloc(arena, (size_t)(stop - value) + 1);
-			return decode(value, stop, text) ? text : NULL;
+	for (size_t begin = 0; begin < body->size;) {
+		const char *field = body->data + begin;
+		size_t left = body->size - begin;
+		const char *next = memchr(field, '&', left);
+		size_t size = next ? (size_t)(next - field) : left;
+		if (size > name_size + 1 && memcmp(field, name, name_size) == 0 && field[name_size] == '=') {
+			char *text = arena_alloc(arena, size - name_size);
+			return decode(field + name_size + 1, field + size, text) ? text : NULL;
 		}
-		at = stop + 1;
+		begin += size + 1;
 	}
 	return NULL;
 }

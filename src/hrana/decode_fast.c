@@ -425,9 +425,16 @@ static bool take_name(struct scan *scan, const char *quoted)
 	return take_word(scan, quoted) && take(scan, ':');
 }
 
+static struct scan scan_of(struct arena *arena, const struct buffer *body)
+{
+	return (struct scan){.arena = arena,
+			     .at = body->data,
+			     .end = body->size > 0 ? body->data + body->size : body->data};
+}
+
 bool decode_fast_message(struct arena *arena, const struct buffer *body, struct message *out)
 {
-	struct scan scan = {.arena = arena, .at = body->data, .end = body->data + body->size};
+	struct scan scan = scan_of(arena, body);
 	struct request *request = &out->request;
 	*out = (struct message){.kind = MESSAGE_REQUEST};
 	request->kind = REQUEST_EXECUTE;
@@ -445,7 +452,7 @@ bool decode_fast_message(struct arena *arena, const struct buffer *body, struct 
 
 bool decode_fast(struct arena *arena, const struct buffer *body, struct pipeline *out)
 {
-	struct scan scan = {.arena = arena, .at = body->data, .end = body->data + body->size};
+	struct scan scan = scan_of(arena, body);
 	*out = (struct pipeline){0};
 	if (body->size == 0 || !take(&scan, '{'))
 		return false;
