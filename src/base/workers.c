@@ -12,6 +12,7 @@
 // SQLite's compiler recurses with the nesting of views and common table expressions, some 420 bytes a level: a stack
 // must hold what a text of sql-length-max can nest. Untouched pages of it cost nothing.
 enum { IDLE_MS = 10000, STACK_BYTES = 32 * 1024 * 1024 };
+enum { WAITING_TIMES = 4 };
 
 struct queue {
 	struct task *first;
@@ -24,7 +25,8 @@ struct worker {
 	int64_t cpu_before_ns; // its CPU time when the present task began
 	bool ordinary;         // the present task
 	int nice;
-	bool aside; // no longer counted
+	bool aside;   // no longer counted
+	bool waiting; // not counted at present
 };
 
 struct workers {
@@ -42,7 +44,8 @@ struct workers {
 	int thread_count;
 	int idle_count;
 	int busy_ordinary;
-	int aside_count; // threads that stepped aside
+	int aside_count;   // threads that stepped aside
+	int waiting_count; // threads in a wait that others end
 	int thread_count_max;
 	int reserve;
 	bool stopping;
@@ -111,7 +114,7 @@ static void grow_locked(struct workers *workers)
 	if (pthread_create(&thread, &attributes, worker_main, workers) == 0)
 		workers->thread_count++;
 	else
-		ASSERT(workers->thread_count + workers->aside_count > 0);
+		ASSERT(workers->thread_count + workers->aside_count + workers->waiting_count > 0);
 	pthread_attr_destroy(&attributes);
 }
 
@@ -178,6 +181,16 @@ static void submit(struct workers *workers, struct queue *queue, struct task *ta
 	pthread_mutex_unlock(&workers->mutex);
 }
 
+// A thread that goes on with its task without being counted.
+static void leave_place_locked(struct workers *workers, const struct worker *self)
+{
+	workers->thread_count--;
+	workers->busy_ordinary -= self->ordinary;
+	grow_locked(workers);
+	if (workers->ordinary.first && workers->idle_count > 0)
+		pthread_cond_signal(&workers->work);
+}
+
 int64_t workers_task_cpu_ns(struct workers *workers)
 {
 	const struct worker *self = pthread_getspecific(workers->self);
@@ -196,12 +209,36 @@ void workers_step_aside(struct workers *workers, int nice)
 	if (!self->aside && workers->aside_count < workers->thread_count_max) {
 		self->aside = true;
 		workers->aside_count++;
-		workers->thread_count--;
-		workers->busy_ordinary -= self->ordinary;
-		grow_locked(workers);
-		if (workers->ordinary.first && workers->idle_count > 0)
-			pthread_cond_signal(&workers->work);
+		leave_place_locked(workers, self);
 	}
+	pthread_mutex_unlock(&workers->mutex);
+}
+
+void workers_wait_begin(struct workers *workers)
+{
+	struct worker *self = pthread_getspecific(workers->self);
+	if (!self || self->aside)
+		return;
+	pthread_mutex_lock(&workers->mutex);
+	self->waiting = workers->waiting_count < WAITING_TIMES * workers->thread_count_max;
+	if (self->waiting) {
+		workers->waiting_count++;
+		leave_place_locked(workers, self);
+	}
+	pthread_mutex_unlock(&workers->mutex);
+}
+
+// For a moment there may be more threads than places: none is started until there are fewer again.
+void workers_wait_end(struct workers *workers)
+{
+	struct worker *self = pthread_getspecific(workers->self);
+	if (!self || !self->waiting)
+		return;
+	pthread_mutex_lock(&workers->mutex);
+	self->waiting = false;
+	workers->waiting_count--;
+	workers->thread_count++;
+	workers->busy_ordinary += self->ordinary;
 	pthread_mutex_unlock(&workers->mutex);
 }
 
@@ -325,7 +362,8 @@ bool workers_stopping(const struct workers *workers)
 static bool quiet_locked(const struct workers *workers)
 {
 	return workers->heap_size == 0 && !workers->ordinary.first && !workers->urgent.first &&
-	       workers->idle_count == workers->thread_count && workers->aside_count == 0;
+	       workers->idle_count == workers->thread_count && workers->aside_count == 0 &&
+	       workers->waiting_count == 0;
 }
 
 void workers_stop(struct workers *workers)

@@ -41,6 +41,12 @@ int64_t workers_task_cpu_ns(struct workers *workers);
 /// happens on a thread that is not of the pool.
 void workers_step_aside(struct workers *workers, int nice);
 
+/// Around a wait for what other tasks do: meanwhile the calling thread takes no place in the pool, so that those who wait
+/// leave threads to those they wait for, and to everybody else. Up to four times as many as the pool may have threads do
+/// so; more keep their places. Nothing happens on a thread that is not of the pool.
+void workers_wait_begin(struct workers *workers);
+void workers_wait_end(struct workers *workers);
+
 /// True once workers_stop has begun: repeating tasks end themselves.
 bool workers_stopping(const struct workers *workers);
 

@@ -159,6 +159,7 @@ bool lane_acquire(struct engine_database *db, struct connection *holder, int64_t
 	// A shared transaction would hold the lane until the flusher's present sync is over: end it here.
 	group_commit(db);
 	flush_schedule(db);
+	workers_wait_begin(db->workers);
 	pthread_mutex_lock(&lane->mutex);
 	wait_for_turn(db, &self, deadline_ms);
 	bool granted = self.granted;
@@ -166,6 +167,7 @@ bool lane_acquire(struct engine_database *db, struct connection *holder, int64_t
 		leave_queue_locked(lane, &self);
 	bool retired = lane->retired;
 	pthread_mutex_unlock(&lane->mutex);
+	workers_wait_end(db->workers);
 	pthread_cond_destroy(&self.turn);
 	if (granted)
 		return true;

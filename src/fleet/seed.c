@@ -18,6 +18,7 @@
 #include "fleet/meter.h"
 
 enum { UPLOAD_KEPT_MS = 24 * 60 * 60 * 1000 };
+enum { IMPORT_NICE = 15 };
 
 // -- files --------------------------------------------------------------------------------------------
 
@@ -220,6 +221,8 @@ static bool import(struct fleet *fleet, const char *database, const char *work,
 		   const char *from, struct error *err)
 {
 	struct job job = job_of(fleet);
+	// It takes as long as its client wants.
+	workers_step_aside(fleet->workers, IMPORT_NICE);
 	struct engine_import import = {.path = work, .limits = &fleet->limits, .job = &job};
 	if (!fleet_task_begin(fleet))
 		return error_set(err, ERR_SHUTDOWN, "the server is stopping");

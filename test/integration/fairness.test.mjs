@@ -137,6 +137,26 @@ describe('a statement that writes for long', () => {
 	});
 });
 
+test('writers that wait for their turn keep nobody else from running', async (t) => {
+	const WORKERS = 4;
+	const own = await startServer({ args: ['--workers-max', String(WORKERS), '--write-wait', '10m', '--transaction-timeout', '10m', '--stream-idle-timeout', '10m'] });
+	t.after(() => own.stop());
+	const crowded = await own.createDatabase('crowded', ['ord']);
+	const calm = await own.createDatabase('calm', ['ord']);
+	await own.rows(crowded.label, 'CREATE TABLE t (v)');
+	const holder = await own.sql(crowded.label, ['BEGIN IMMEDIATE', 'INSERT INTO t VALUES (0)'], { keep: true });
+	const writers = Array.from({ length: 3 * WORKERS }, (_, i) => own.sql(crowded.label, ['SELECT 1', { sql: 'INSERT INTO t VALUES (?)', args: [i + 1] }]));
+	await sleep(300); // so that they wait
+	for (const { label } of [crowded, calm]) {
+		const answer = await own.sql(label, ['SELECT 1', 'SELECT count(*) FROM sqlite_schema']);
+		assert.equal(answer.status, 200, answer.text);
+		assert.equal(answer.json.results[1].type, 'ok');
+	}
+	await own.sql(crowded.label, 'COMMIT', { baton: holder.json.baton });
+	for (const answer of await Promise.all(writers)) assert.equal(answer.json.results[1].type, 'ok', answer.text);
+	assert.deepEqual(await own.rows(crowded.label, 'SELECT count(*) AS n FROM t'), [{ n: 3 * WORKERS + 1 }]);
+});
+
 test('a server that stops does not wait for statements that never end', async () => {
 	const own = await startServer({ args: ['--statement-timeout', '10m', '--drain-timeout', '200ms'] });
 	const mine = await own.createDatabase('mine', ['ord']);

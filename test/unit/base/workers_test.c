@@ -262,6 +262,62 @@ static void who_steps_aside_leaves_its_place_to_others(void **state)
 	assert_true(first.computed && second.computed && last.computed);
 }
 
+struct waiter {
+	struct task task;
+	struct workers *workers;
+	struct gate *waiting; // in a wait
+	struct gate *after;
+};
+
+static void wait_then_go_on(struct task *task)
+{
+	struct waiter *waiter = CONTAINER_OF(task, struct waiter, task);
+	struct job waiting = {.gate = waiter->waiting};
+	struct job after = {.gate = waiter->after};
+	workers_wait_begin(waiter->workers);
+	pass_gate(&waiting.task);
+	workers_wait_end(waiter->workers);
+	pass_gate(&after.task);
+}
+
+static void who_waits_for_others_leaves_them_its_place(void **state)
+{
+	enum { WAITERS = 4 };
+	struct workers *workers = start(1, 0);
+	struct gate waiting;
+	struct gate after;
+	struct gate others;
+	gate_init(&waiting);
+	gate_init(&after);
+	gate_init(&others);
+	struct waiter waiters[WAITERS + 2];
+	for (int i = 0; i < WAITERS; i++) {
+		waiters[i] = (struct waiter){.task.run = wait_then_go_on, .workers = workers};
+		waiters[i].waiting = &waiting;
+		waiters[i].after = &after;
+		workers_run(workers, &waiters[i].task);
+	}
+	// Of a pool with one thread.
+	assert_true(gate_wait_for(&waiting, WAITERS));
+	struct job other = {.task.run = pass_gate, .gate = &others};
+	workers_run(workers, &other.task);
+	assert_true(gate_wait_for(&others, 1));
+	// They are bounded: one more keeps its place, and the next does not even begin.
+	gate_open(&others);
+	for (int i = WAITERS; i < WAITERS + 2; i++) {
+		waiters[i] = waiters[0];
+		workers_run(workers, &waiters[i].task);
+	}
+	assert_true(gate_wait_for(&waiting, WAITERS + 1));
+	assert_int_equal(waiting.inside, WAITERS + 1);
+	gate_open(&waiting);
+	assert_true(gate_wait_for(&after, WAITERS + 1));
+	gate_open(&after);
+	workers_stop(workers);
+	assert_int_equal(waiting.inside, WAITERS + 2);
+	assert_int_equal(after.inside, WAITERS + 2);
+}
+
 static void other_threads_do_not_step_aside(void **state)
 {
 	struct workers *workers = start(1, 0);
@@ -288,6 +344,7 @@ int main(void)
 		cmocka_unit_test(stopping_runs_timers_at_once),
 		cmocka_unit_test(a_task_may_schedule_itself_while_the_pool_stops),
 		cmocka_unit_test(who_steps_aside_leaves_its_place_to_others),
+		cmocka_unit_test(who_waits_for_others_leaves_them_its_place),
 		cmocka_unit_test(other_threads_do_not_step_aside),
 		cmocka_unit_test(stopping_nothing_is_fine),
 	};
