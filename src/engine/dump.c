@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "engine/dump_text.h"
 #include "engine/internal.h"
+#include "engine/share.h"
 #include "engine/stream.h"
 
 enum { SQL_BYTES_MAX = 1000 * 1000 * 1000 }; // of our own: a table's columns may be many
@@ -266,13 +267,14 @@ static bool write_next(struct engine_dump *dump, struct buffer *out, struct erro
 
 // -- life ---------------------------------------------------------------------------------------------
 
-// Around all that runs on the connection: a dump takes the time it takes.
+// Around all that runs on the connection: a dump takes the time it takes, but of the processors no more than its share.
 static void enter(struct engine_dump *dump)
 {
 	struct connection *connection = dump->connection;
 	pthread_mutex_lock(&connection->mutex);
 	connection->stop = STOP_NONE;
-	connection->deadline_ns = 0;
+	connection->deadline_ns = INT64_MAX;
+	share_begin(connection, clock_monotonic_ns());
 	connection->seen.engine = true;
 	sqlite3_limit(connection->db, SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX);
 }
@@ -280,6 +282,7 @@ static void enter(struct engine_dump *dump)
 static void leave(struct engine_dump *dump)
 {
 	struct connection *connection = dump->connection;
+	share_end(connection);
 	sqlite3_limit(connection->db, SQLITE_LIMIT_SQL_LENGTH,
 		      (int)connection->database->limits.sql_bytes_max + 1);
 	connection->seen.engine = false;

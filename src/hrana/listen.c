@@ -34,7 +34,6 @@ struct listener {
 };
 
 struct listeners {
-	struct hrana *hrana;
 	struct workers *workers;
 	int database_count_max;
 	struct task task;
@@ -200,12 +199,11 @@ static void run(struct task *task)
 		workers_run_at(listeners->workers, task, clock_monotonic_ms() + LOOK_MS);
 }
 
-struct listeners *listeners_create(struct hrana *hrana, int database_count_max)
+struct listeners *listeners_create(struct workers *workers, int database_count_max)
 {
 	struct listeners *listeners = calloc(1, sizeof(*listeners));
 	ASSERT(listeners != NULL);
-	listeners->hrana = hrana;
-	listeners->workers = hrana->workers;
+	listeners->workers = workers;
 	listeners->database_count_max = database_count_max;
 	listeners->task.run = run;
 	pthread_mutex_init(&listeners->mutex, NULL);

@@ -8,11 +8,11 @@
 #ifndef ATOLL_HRANA_LISTEN_H
 #define ATOLL_HRANA_LISTEN_H
 
-struct hrana;
 struct listeners;
 struct net_request;
+struct workers;
 
-struct listeners *listeners_create(struct hrana *hrana, int database_count_max);
+struct listeners *listeners_create(struct workers *workers, int database_count_max);
 /// Ends all; new ones get ERR_SHUTDOWN.
 void listeners_end(struct listeners *listeners);
 /// No request is under way. The memory goes when the task has run for the last time, at workers_stop at the latest.

@@ -270,7 +270,7 @@ bool hrana_open(const struct hrana_options *options, struct hrana **out, struct 
 		.database_text_bytes_max = hrana->limits.stored_database_bytes_max,
 	};
 	hrana->streams = streams_create(&streams);
-	hrana->listeners = listeners_create(hrana, hrana->limits.listener_count_max);
+	hrana->listeners = listeners_create(hrana->workers, hrana->limits.listener_count_max);
 	*out = hrana;
 	return true;
 }
