@@ -367,8 +367,9 @@ static void run(struct task *task)
 	}
 	bool urgent = stream->stream != NULL;
 	bool more;
-	bool over = end_turn(stream, &more);
 	admission_leave(hrana->admission, stream->grant.database);
+	// A stream that has nothing more to do is another's from here on.
+	bool over = end_turn(stream, &more);
 	if (over)
 		free_stream(stream);
 	else if (more && full)

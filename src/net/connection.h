@@ -57,7 +57,8 @@ enum stage {
 	STAGE_HANDLED,
 	STAGE_STREAM_HEAD, // the handler runs and has not asked for the body
 	STAGE_STREAM,
-	STAGE_LINGER // the reply went out past the library; the client may take notice of it before the end
+	STAGE_SOCKET, // the connection was a WebSocket's, through TLS, and has ended
+	STAGE_LINGER  // the reply went out past the library; the client may take notice of it before the end
 };
 
 // Whose turn it is: the handler's thread and the network thread meet here.

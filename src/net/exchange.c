@@ -334,6 +334,8 @@ static enum MHD_Result handle(struct net_request *request)
 	if (atomic_load(&request->state) == STATE_FINISHED)
 		return reply_send(request);
 	suspend(request);
+	if (request->socket)
+		socket_take_session(request);
 	return MHD_YES;
 }
 
@@ -427,6 +429,8 @@ enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mhd, const char 
 		return step_stream_head(request);
 	case STAGE_STREAM:
 		return step_stream(request, upload, upload_size);
+	case STAGE_SOCKET:
+		return MHD_NO;
 	case STAGE_LINGER:
 		return linger(request, upload_size);
 	}

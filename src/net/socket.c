@@ -9,7 +9,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <gnutls/crypto.h>
@@ -20,6 +19,7 @@
 #include "base/crypt.h"
 #include "net/connection.h"
 #include "net/sockets.h"
+#include "net/transport.h"
 
 #define RFC_KEY_SUFFIX "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -31,7 +31,6 @@ enum {
 	STALL_MS = 30 * 1000, // a client that takes nothing for so long has gone
 	REASON_BYTES_MAX = 123,
 	KEY_BYTES = 24,
-	FRAME_HEAD_BYTES = 16,
 	KEEPALIVE_IDLE_S = 60, // a client whose machine has gone is noticed a few tries later
 	KEEPALIVE_EVERY_S = 15,
 	READS_A_TURN = 4, // so that one socket does not keep the loop from the others
@@ -59,12 +58,12 @@ struct net_socket {
 	pthread_mutex_t mutex;
 	// guarded by mutex
 	wslay_event_context_ptr frames;
-	struct MHD_UpgradeResponseHandle *upgraded; // NULL: not opened yet, or ended
-	int fd;
+	bool open;                                  // the loop's, and not ended
+	struct MHD_UpgradeResponseHandle *upgraded; // in the clear: what the library wants back
+	struct net_request *request;                // through TLS: the same
+	struct transport transport;
 	char *early; // bytes that the library had read behind the head
 	size_t early_size;
-	char head[FRAME_HEAD_BYTES]; // of a frame, not sent yet
-	size_t head_size;
 	bool paused;
 	bool closing;
 	bool over;      // its end was begun
@@ -134,45 +133,31 @@ static ssize_t on_receive(wslay_event_context_ptr frames, uint8_t *bytes, size_t
 	struct net_socket *socket = context;
 	if (socket->early_size > 0)
 		return take_early(socket, bytes, size);
-	if (socket->reads++ >= READS_A_TURN) {
+	if (socket->reads++ >= READS_A_TURN && !transport_has_unread(&socket->transport)) {
 		wslay_event_set_error(frames, WSLAY_ERR_WOULDBLOCK);
 		return -1;
 	}
-	ssize_t got = recv(socket->fd, bytes, size, MSG_DONTWAIT);
+	ssize_t got = transport_receive(&socket->transport, bytes, size);
 	if (got > 0) {
 		// Less than was asked for: there was no more. What comes meanwhile brings the loop here again.
 		if ((size_t)got < size)
 			socket->reads = READS_A_TURN;
 		return got;
 	}
-	bool later = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
-	wslay_event_set_error(frames, later ? WSLAY_ERR_WOULDBLOCK : WSLAY_ERR_CALLBACK_FAILURE);
+	wslay_event_set_error(frames, got == 0 ? WSLAY_ERR_WOULDBLOCK : WSLAY_ERR_CALLBACK_FAILURE);
 	return -1;
 }
 
-// A frame's head is kept until its content comes, so that both are one segment and one call.
 static ssize_t on_send(wslay_event_context_ptr frames, const uint8_t *bytes, size_t size, int flags,
 		       void *context)
 {
 	struct net_socket *socket = context;
-	if ((flags & WSLAY_MSG_MORE) && size <= sizeof(socket->head) - socket->head_size) {
-		memcpy(socket->head + socket->head_size, bytes, size);
-		socket->head_size += size;
-		return (ssize_t)size;
-	}
-	struct iovec parts[] = {{socket->head, socket->head_size}, {(void *)(uintptr_t)bytes, size}};
-	struct msghdr message = {.msg_iov = parts, .msg_iovlen = ARRAY_LENGTH(parts)};
-	ssize_t sent = sendmsg(socket->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-	bool later = sent >= 0 || errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+	ssize_t sent = transport_send(&socket->transport, bytes, size, (flags & WSLAY_MSG_MORE) != 0);
 	if (sent > 0) {
-		size_t of_head = (size_t)sent < socket->head_size ? (size_t)sent : socket->head_size;
 		socket->sent_ms = clock_coarse_ms();
-		socket->head_size -= of_head;
-		memmove(socket->head, socket->head + of_head, socket->head_size);
-		if ((size_t)sent > of_head)
-			return sent - (ssize_t)of_head;
+		return sent;
 	}
-	wslay_event_set_error(frames, later ? WSLAY_ERR_WOULDBLOCK : WSLAY_ERR_CALLBACK_FAILURE);
+	wslay_event_set_error(frames, sent == 0 ? WSLAY_ERR_WOULDBLOCK : WSLAY_ERR_CALLBACK_FAILURE);
 	return -1;
 }
 
@@ -206,47 +191,66 @@ static bool is_full_locked(struct net_socket *socket)
 	return wslay_event_get_queued_msg_length(socket->frames) > socket->sockets->queued_bytes_max;
 }
 
+static bool wants_write_locked(const struct net_socket *socket)
+{
+	return wslay_event_want_write(socket->frames) || transport_has_unsent(&socket->transport);
+}
+
+static bool may_read_locked(struct net_socket *socket)
+{
+	return socket->closing || (!socket->paused && !is_full_locked(socket));
+}
+
+// Bytes of which the descriptor does not tell.
+static bool has_unread_locked(const struct net_socket *socket)
+{
+	return socket->early_size > 0 || transport_has_unread(&socket->transport);
+}
+
 // The close frame is sent and frames are read no more, but the client may still send: to end the connection over unread
 // bytes would reset it, and take the close frame from the client.
 static bool lingers_locked(struct net_socket *socket)
 {
-	return socket->closing && !wslay_event_want_write(socket->frames) &&
-	       !wslay_event_want_read(socket->frames) && !wslay_event_get_close_received(socket->frames);
+	return socket->closing && !wants_write_locked(socket) && !wslay_event_want_read(socket->frames) &&
+	       !wslay_event_get_close_received(socket->frames);
 }
 
 // False at the end.
 static bool drop_locked(struct net_socket *socket)
 {
 	char dropped[4096];
-	ssize_t got = recv(socket->fd, dropped, sizeof(dropped), MSG_DONTWAIT);
+	ssize_t got = recv(socket->transport.fd, dropped, sizeof(dropped), MSG_DONTWAIT);
 	return got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
 }
 
 // What the loop is to wait for.
 static void arm_locked(struct net_socket *socket)
 {
-	if (!socket->upgraded)
+	if (!socket->open)
 		return;
 	unsigned wanted = EPOLLRDHUP;
-	bool reads = socket->closing || (!socket->paused && !is_full_locked(socket));
-	if (reads && !socket->gone && (wslay_event_want_read(socket->frames) || lingers_locked(socket)))
+	bool reads = may_read_locked(socket) && !socket->gone;
+	if (reads && (wslay_event_want_read(socket->frames) || lingers_locked(socket)))
 		wanted |= EPOLLIN;
-	if (!socket->gone && wslay_event_want_write(socket->frames))
+	// Writable at once: so the loop comes by and reads.
+	bool calls = reads && has_unread_locked(socket) && wslay_event_want_read(socket->frames);
+	if (calls || (!socket->gone && wants_write_locked(socket)))
 		wanted |= EPOLLOUT;
 	if (wanted == socket->armed)
 		return;
 	socket->armed = wanted;
 	struct epoll_event event = {.events = wanted, .data.ptr = socket};
-	epoll_ctl(socket->sockets->epoll, EPOLL_CTL_MOD, socket->fd, &event);
+	epoll_ctl(socket->sockets->epoll, EPOLL_CTL_MOD, socket->transport.fd, &event);
 }
 
 static void flush_locked(struct net_socket *socket)
 {
-	if (!socket->upgraded || socket->gone)
+	if (!socket->open || socket->gone)
 		return;
-	if (wslay_event_want_write(socket->frames) && wslay_event_send(socket->frames) != 0) {
+	if (!transport_flush(&socket->transport) ||
+	    (wslay_event_want_write(socket->frames) && wslay_event_send(socket->frames) != 0)) {
 		socket->gone = true;
-		shutdown(socket->fd, SHUT_RDWR); // the loop sees it
+		shutdown(socket->transport.fd, SHUT_RDWR); // the loop sees it
 	}
 	arm_locked(socket);
 }
@@ -333,16 +337,21 @@ static void end_socket(struct net_socket *socket)
 	pthread_mutex_lock(&socket->mutex);
 	bool over = socket->over;
 	socket->over = true;
+	bool open = socket->open;
 	struct MHD_UpgradeResponseHandle *upgraded = TAKE(socket->upgraded);
+	struct net_request *request = TAKE(socket->request);
+	socket->open = false;
 	socket->gone = true;
 	socket->closing = true;
 	pthread_mutex_unlock(&socket->mutex);
 	if (over)
 		return;
-	if (upgraded) {
-		epoll_ctl(socket->sockets->epoll, EPOLL_CTL_DEL, socket->fd, NULL);
+	if (open)
+		epoll_ctl(socket->sockets->epoll, EPOLL_CTL_DEL, socket->transport.fd, NULL);
+	if (upgraded)
 		MHD_upgrade_action(upgraded, MHD_UPGRADE_ACTION_CLOSE);
-	}
+	if (request)
+		request_answer(request);
 	unlink_socket(socket);
 	socket->events.closed(socket->context, socket);
 	net_socket_release(socket);
@@ -364,8 +373,8 @@ static void serve(struct net_socket *socket, unsigned events)
 	pthread_mutex_lock(&socket->mutex);
 	socket->reads = 0;
 	bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
-	if (!broken && ((events & EPOLLIN) || socket->early_size > 0) &&
-	    wslay_event_want_read(socket->frames))
+	bool unread = has_unread_locked(socket) && may_read_locked(socket);
+	if (!broken && ((events & EPOLLIN) || unread) && wslay_event_want_read(socket->frames))
 		broken = wslay_event_recv(socket->frames) != 0;
 	else if (!broken && (events & EPOLLIN))
 		broken = !drop_locked(socket);
@@ -380,7 +389,7 @@ static void serve(struct net_socket *socket, unsigned events)
 	}
 	flush_locked(socket);
 	bool over = broken || socket->gone ||
-		    (socket->closing && !wslay_event_want_write(socket->frames) &&
+		    (socket->closing && !wants_write_locked(socket) &&
 		     wslay_event_get_close_received(socket->frames));
 	struct inbound *messages = TAKE(socket->first);
 	socket->end = &socket->first;
@@ -393,9 +402,9 @@ static void serve(struct net_socket *socket, unsigned events)
 static bool is_late(struct net_socket *socket, int64_t now_ms, bool stopping)
 {
 	pthread_mutex_lock(&socket->mutex);
-	bool stalled = wslay_event_want_write(socket->frames) && socket->sent_ms + STALL_MS < now_ms;
-	bool late = socket->upgraded &&
-		    (stopping || stalled || (socket->closing && socket->close_by_ms < now_ms));
+	bool stalled = wants_write_locked(socket) && socket->sent_ms + STALL_MS < now_ms;
+	bool late =
+		socket->open && (stopping || stalled || (socket->closing && socket->close_by_ms < now_ms));
 	pthread_mutex_unlock(&socket->mutex);
 	return late;
 }
@@ -420,7 +429,7 @@ static void tick_owners(struct sockets *sockets)
 	pthread_mutex_lock(&sockets->mutex);
 	for (struct net_socket *at = sockets->all; at; at = at->next) {
 		pthread_mutex_lock(&at->mutex);
-		bool open = at->upgraded != NULL;
+		bool open = at->open;
 		pthread_mutex_unlock(&at->mutex);
 		if (open)
 			at->events.tick(at->context, at);
@@ -627,8 +636,31 @@ bool net_request_upgrade(struct net_request *request, const char *protocol,
 	}
 	request->socket = socket;
 	net_reply_status(request, MHD_HTTP_SWITCHING_PROTOCOLS);
-	net_request_finish(request);
+	// Through TLS the request stays suspended, see socket_take_session.
+	if (!request->connection->server->tls)
+		net_request_finish(request);
 	return true;
+}
+
+static void set_options(int fd)
+{
+	int on = 1;
+	int idle_s = KEEPALIVE_IDLE_S;
+	int every_s = KEEPALIVE_EVERY_S;
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof(every_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+static void open_locked(struct net_socket *socket)
+{
+	socket->open = true;
+	socket->sent_ms = clock_coarse_ms();
+	// Writable at once: so the loop comes by and sees what had arrived before.
+	socket->armed = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
+	struct epoll_event event = {.events = socket->armed, .data.ptr = socket};
+	epoll_ctl(socket->sockets->epoll, EPOLL_CTL_ADD, socket->transport.fd, &event);
 }
 
 // The library has sent the head and gives the connection over.
@@ -640,31 +672,62 @@ static void take_over(void *cls, struct MHD_Connection *mhd, void *context, cons
 	struct net_request *request = context;
 	request->socket = NULL; // the loop's now
 	atomic_store(&request->connection->phase, PHASE_SOCKET);
-	int on = 1;
-	int idle_s = KEEPALIVE_IDLE_S;
-	int every_s = KEEPALIVE_EVERY_S;
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof(every_s));
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	set_options(fd);
 	net_socket_hold(socket);
 	socket->events.opened(socket->context, socket);
 	pthread_mutex_lock(&socket->mutex);
-	socket->fd = fd;
+	socket->transport.fd = fd;
 	socket->upgraded = upgraded;
-	socket->sent_ms = clock_coarse_ms();
 	if (extra_size > 0) {
 		socket->early = malloc(extra_size);
 		ASSERT(socket->early != NULL);
 		memcpy(socket->early, extra, extra_size);
 		socket->early_size = extra_size;
 	}
-	// Writable at once: so the loop comes by and sees what had arrived before.
-	socket->armed = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
-	struct epoll_event event = {.events = socket->armed, .data.ptr = socket};
-	epoll_ctl(socket->sockets->epoll, EPOLL_CTL_ADD, fd, &event);
+	open_locked(socket);
 	pthread_mutex_unlock(&socket->mutex);
 	// The loop may have looked for the last time before there was something to see.
+	if (has_ended(socket->sockets))
+		end_socket(socket);
+	net_socket_release(socket);
+}
+
+static void write_head(struct net_socket *socket, const struct net_request *request, struct buffer *out)
+{
+	buffer_printf(out,
+		      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+		      "Sec-WebSocket-Accept: %s\r\n",
+		      socket->accept);
+	if (socket->protocol)
+		buffer_printf(out, "Sec-WebSocket-Protocol: %s\r\n", socket->protocol);
+	for (size_t i = 0; i < request->reply_header_count; i++)
+		buffer_printf(out, "%s: %s\r\n", request->reply_headers[i].name.at,
+			      request->reply_headers[i].value.at);
+	buffer_append_text(out, "\r\n");
+}
+
+void socket_take_session(struct net_request *request)
+{
+	struct net_socket *socket = TAKE(request->socket);
+	struct connection *connection = request->connection;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	OWNED(buffer) struct buffer head = {0};
+	write_head(socket, request, &head);
+	request->stage = STAGE_SOCKET;
+	atomic_store(&connection->phase, PHASE_SOCKET);
+	set_options(connection->fd);
+	net_socket_hold(socket);
+	socket->events.opened(socket->context, socket);
+	pthread_mutex_lock(&socket->mutex);
+	socket->transport.fd = connection->fd;
+	socket->transport.session = info->tls_session;
+	socket->request = request;
+	open_locked(socket);
+	if (transport_send(&socket->transport, head.data, head.size, false) != (ssize_t)head.size)
+		socket->gone = true;
+	flush_locked(socket);
+	pthread_mutex_unlock(&socket->mutex);
 	if (has_ended(socket->sockets))
 		end_socket(socket);
 	net_socket_release(socket);

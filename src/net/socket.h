@@ -50,7 +50,8 @@ struct net_socket_events {
 /// Whether the request asks for a WebSocket.
 bool net_request_wants_socket(const struct net_request *request);
 
-/// Answers 101 and makes the connection a socket, in place of net_request_finish. protocol: a literal for
+/// Answers 101 and makes the connection a socket, in place of net_request_finish: from the handler of a NET_INLINE route.
+/// protocol: a literal for
 /// Sec-WebSocket-Protocol, or NULL.
 /// Fails: ERR_BAD_REQUEST (a wrong version or key), ERR_BUSY (too many sockets), ERR_SHUTDOWN; the request is then still
 ///        to be answered and finished, and no event is called.

@@ -23,6 +23,10 @@ void sockets_free(struct sockets *sockets); // NULL is fine
 
 /// The library's answer to an upgrade, with its headers.
 struct MHD_Response *socket_response(struct net_socket *socket);
+/// Through TLS: takes the connection of a request that is suspended and has a socket. The library passes on what an upgraded
+/// connection sends through TLS a few bytes at a time (0.9.75), so it is not told of the upgrade: the request stays
+/// suspended, the loop uses its TLS session, and when the socket has ended the request is resumed to close the connection.
+void socket_take_session(struct net_request *request);
 /// The exchange ended: if the library never gave the connection over, the socket ends here.
 void socket_abandon(struct net_request *request);
 
