@@ -6,6 +6,8 @@
 // Beyond memory: what the server sends are frames as the RFC has them, with JSON in its texts; it ends the connection soon
 // after its client did, and nothing of the socket outlives it.
 
+#include <limits.h>
+
 #include "base/clock.h"
 #include "base/crypt.h"
 #include "base/json_read.h"
@@ -17,7 +19,7 @@
 #include "fuzz/server.h"
 
 enum {
-	QUIET_MS = 20, // without an answer, after which the client ends its side
+	QUIET_MS = 5, // without an answer, after which the client ends its side
 	FRAME_TEXT = 1,
 	FRAME_BINARY = 2,
 	FRAME_CLOSE = 8,
@@ -130,7 +132,8 @@ static void message_is_sound(int kind, const char *bytes, size_t size)
 	}
 }
 
-// Returns how many messages there are; what is left at the end is the beginning of a frame.
+// Returns how many messages there are, any number once the server has closed; what is left at the end is the beginning of
+// a frame.
 static int look_at_frames(const struct buffer *heard)
 {
 	int count = 0;
@@ -152,6 +155,8 @@ static int look_at_frames(const struct buffer *heard)
 			break;
 		message_is_sound(at[0] & 15, (const char *)at + head, (size_t)size);
 		count += (at[0] & 15) <= FRAME_BINARY;
+		if ((at[0] & 15) == FRAME_CLOSE)
+			return INT_MAX;
 		at += head + size;
 		left -= head + (size_t)size;
 	}
