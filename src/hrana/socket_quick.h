@@ -1,4 +1,4 @@
-/// socket_quick: a single read of a stream that holds nothing, on the thread that has read its message (engine/quick.h).
+/// socket_quick: a single read of a stream that holds nothing, on the thread that has read its message.
 #ifndef ATOLL_HRANA_SOCKET_QUICK_H
 #define ATOLL_HRANA_SOCKET_QUICK_H
 
