@@ -57,13 +57,17 @@ before(async () => {
 });
 after(() => server?.stop());
 
-const addresses = { 'the primary': 0, 'a replica': 1 };
-for (const [where, index] of Object.entries(addresses))
-	test(`a drizzle application works at ${where}`, async (t) => {
-		const client = createClient({
-			url: server.db_url(database.instances[index].label),
-			authToken: database.jwt,
-		});
+const flavours = {
+	'HTTP at the primary': [0, 'http'],
+	'HTTP at a replica': [1, 'http'],
+	'a WebSocket at the primary': [0, 'ws'],
+	'a WebSocket at a replica': [1, 'ws'],
+};
+
+for (const [where, [index, scheme]] of Object.entries(flavours))
+	test(`a drizzle application works over ${where}`, async (t) => {
+		const url = server.db_url(database.instances[index].label).replace(/^http/, scheme);
+		const client = createClient({ url, authToken: database.jwt });
 		t.after(() => client.close());
 		const db = drizzle(client, { schema });
 
