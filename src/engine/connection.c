@@ -601,6 +601,8 @@ bool connection_begin(struct connection *connection, struct cached_statement *ca
 		.cached = cached,
 		.changes_before = cached->writes ? sqlite3_total_changes64(connection->db) : 0,
 	};
+	if (cached->slow)
+		share_expect_long(connection);
 	if (sink)
 		sink->provisional = is_provisional(connection, cached);
 	return run_piece(connection, sink, out, out_paused, err);

@@ -15,6 +15,9 @@ struct connection;
 
 /// Before a statement is compiled or runs. Reads no clock: `now_ns` is the present time.
 void share_begin(struct connection *connection, int64_t now_ns);
+/// Then, for one that is known to be too much for the quick path: it waits for its turn at once, among the long ones, though
+/// its thread keeps its priority.
+void share_expect_long(struct connection *connection);
 /// From the progress handler, once now_ns is past connection->share_at_ns. May wait, until the statement is to stop or its
 /// deadline has passed: the caller looks for that afterwards.
 void share_review(struct connection *connection, int64_t now_ns);
