@@ -30,6 +30,7 @@
 #include "platform/platform.h"
 #include "platform/token.h"
 #include "platform/user.h"
+#include "sync/sync.h"
 
 enum {
 	EXIT_FAULT = 1,
@@ -55,6 +56,7 @@ struct atolld {
 	struct platform *platform;
 	struct api *api;
 	struct hrana *hrana;
+	struct sync *sync;
 	struct net_listener listener;
 	struct net_server *server;
 	atomic_bool stopping; // what is fetched for a request is given up
@@ -305,6 +307,15 @@ static bool start_doors(struct atolld *atolld, struct error *err)
 	};
 	if (!read_baton_key(settings, hrana.baton_key, err) || !hrana_open(&hrana, &atolld->hrana, err))
 		return false;
+	const struct sync_options sync = {
+		.fleet = atolld->fleet,
+		.access = platform_access(atolld->platform),
+		.workers = atolld->workers,
+		.domain = settings->domain,
+		.request_bytes_max = (size_t)settings->request_body_max,
+	};
+	if (!sync_open(&sync, &atolld->sync, err))
+		return false;
 	OWNED(buffer) struct buffer url = {0};
 	write_url(settings, &atolld->listener, &url);
 	const struct api_options api = {
@@ -346,8 +357,8 @@ static size_t compress_bytes_min(const struct settings *settings)
 static bool start_server(struct atolld *atolld, struct error *err)
 {
 	const struct settings *settings = &atolld->settings;
-	const struct net_site sites[] = {upload_site(atolld->api), hrana_site(atolld->hrana), pages_site(),
-					 api_site(atolld->api)};
+	const struct net_site sites[] = {upload_site(atolld->api), sync_site(atolld->sync),
+					 hrana_site(atolld->hrana), pages_site(), api_site(atolld->api)};
 	const struct net_options options = {
 		.listener = &atolld->listener,
 		.tls_cert = or_null(settings->tls_cert),
@@ -388,6 +399,7 @@ static bool start(struct atolld *atolld, struct error *err)
 static void stop(struct atolld *atolld)
 {
 	net_server_stop(atolld->server);
+	sync_close(atolld->sync);
 	hrana_close(atolld->hrana);
 	api_close(atolld->api);
 	platform_finish(atolld->platform);

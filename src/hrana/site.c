@@ -53,13 +53,6 @@ static void handle_root(void *context, struct net_request *request)
 		answer_text(request, 404, "");
 }
 
-// What decides an embedded replica's protocol: 404 says "not here" to those who may ask.
-static void handle_info(void *context, struct net_request *request)
-{
-	if (call_begin(context, request, 3, &wire_json))
-		answer_text(request, 404, "");
-}
-
 // Migrations of a schema that databases share: none of ours does.
 static void handle_jobs(void *context, struct net_request *request)
 {
@@ -94,7 +87,6 @@ static const struct net_route routes[] = {
 	{"GET", "/v2", handle_greeting, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/v3", handle_greeting, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/v3-protobuf", handle_greeting, NET_INLINE, BODY_NONE, NULL},
-	{"GET", "/info", handle_info, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/beta/listen", listen_handle, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/dump", dump_reply_handle, NET_INLINE, BODY_NONE, NULL},
 	{"GET", "/v1/jobs", handle_jobs, NET_INLINE, BODY_NONE, NULL},
@@ -155,24 +147,13 @@ static bool claims(void *context, struct net_request *request)
 	return true;
 }
 
-// A browser asks before it sends; the literal `*` does not cover `authorization`.
-static void answer_preflight(struct net_request *request)
-{
-	const char *wanted = net_request_header(request, "access-control-request-headers");
-	net_reply_status(request, 200);
-	net_reply_type(request, "text/plain; charset=utf-8");
-	net_reply_header(request, "Access-Control-Allow-Methods", "*");
-	net_reply_header(request, "Access-Control-Allow-Headers", wanted ? wanted : "*");
-	net_reply_header(request, "Access-Control-Max-Age", "86400");
-}
-
 static void refuse(void *context, struct net_request *request, const struct error *err)
 {
 	struct hrana *hrana = context;
 	const char *label = net_request_label(request);
 	bool lost = err->code == ERR_ROUTE_NOT_FOUND || err->code == ERR_METHOD_NOT_ALLOWED;
 	if (lost && strcmp(net_request_method(request), "OPTIONS") == 0) {
-		answer_preflight(request);
+		net_reply_preflight(request);
 	} else if (err->code == ERR_ROUTE_NOT_FOUND && label && !access_knows_label(hrana->access, label)) {
 		// Most often a client whose address does not end in a slash: it has dropped the name.
 		struct error unknown;

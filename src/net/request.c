@@ -237,6 +237,16 @@ void net_reply_header(struct net_request *request, const char *name, const char 
 	header->value.at = arena_text(&request->arena, value);
 }
 
+void net_reply_preflight(struct net_request *request)
+{
+	const char *wanted = net_request_header(request, "access-control-request-headers");
+	net_reply_status(request, 200);
+	net_reply_type(request, "text/plain; charset=utf-8");
+	net_reply_header(request, "Access-Control-Allow-Methods", "*");
+	net_reply_header(request, "Access-Control-Allow-Headers", wanted ? wanted : "*");
+	net_reply_header(request, "Access-Control-Max-Age", "86400");
+}
+
 void net_reply_file(struct net_request *request, int fd, uint64_t size)
 {
 	if (request->has_file)

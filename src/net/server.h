@@ -145,6 +145,10 @@ void net_reply_status(struct net_request *request, int status);
 void net_reply_type(struct net_request *request, const char *content_type);              // a literal
 void net_reply_header(struct net_request *request, const char *name, const char *value); // copied
 
+/// The answer to what a browser asks before it sends from another origin: any method, and the headers that it names, for the
+/// literal `*` does not cover `authorization`. Access-Control-Allow-Origin is the caller's.
+void net_reply_preflight(struct net_request *request);
+
 /// The reply's body is this file from its start instead of the buffer; the descriptor is taken over. Memory does not
 /// grow with the size. HEAD sends no body.
 void net_reply_file(struct net_request *request, int fd, uint64_t size);

@@ -1,0 +1,33 @@
+/// sync: replicas in the client's own process (spec/replication.md): they pull from the history of a database what they do
+/// not have, and send what they write to its primary.
+///
+/// What is told is durable: a position that a client has got from here is never taken back under the same history.
+/// Life:    sync_open → sync_site for net_server_start → … → net_server_stop → sync_close → workers_stop.
+#ifndef ATOLL_SYNC_SYNC_H
+#define ATOLL_SYNC_SYNC_H
+
+#include "base/error.h"
+#include "net/server.h"
+
+struct access;
+struct fleet;
+struct sync;
+struct workers;
+
+struct sync_options {
+	struct fleet *fleet;
+	struct access *access;
+	struct workers *workers;
+	const char *domain; // "localhost": {label}.localhost is a database
+	size_t request_bytes_max;
+};
+
+MUST_USE bool sync_open(const struct sync_options *options, struct sync **out, struct error *err);
+
+/// Stands before the SQL protocol's site: it claims its own paths of a database alone.
+struct net_site sync_site(struct sync *sync);
+
+/// No request may be under way. NULL is fine.
+void sync_close(struct sync *sync);
+
+#endif
