@@ -66,6 +66,8 @@ MUST_USE bool engine_database_open(const struct engine_options *options, struct 
 				   struct error *err);
 /// For all statements that begin afterwards, also in open streams and transactions; COMMIT and ROLLBACK always work.
 void engine_database_set_rules(struct engine_database *db, const struct engine_rules *rules);
+/// Moves with each call of it.
+uint64_t engine_database_rules_version(struct engine_database *db);
 bool engine_database_allows_attach(struct engine_database *db);
 bool engine_database_blocks_reads(struct engine_database *db);
 /// Stops taking work: statements under way are interrupted, waiting writers are sent away (ERR_SHUTDOWN).

@@ -16,6 +16,11 @@ void engine_database_set_rules(struct engine_database *db, const struct engine_r
 	atomic_fetch_add(&db->rules.version, 1);
 }
 
+uint64_t engine_database_rules_version(struct engine_database *db)
+{
+	return atomic_load(&db->rules.version);
+}
+
 bool engine_database_allows_attach(struct engine_database *db)
 {
 	return atomic_load(&db->rules.allows_attach);

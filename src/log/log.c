@@ -324,6 +324,13 @@ const char *log_id(const struct log *log)
 	return log->id;
 }
 
+void log_copy_id(struct log *log, char out[LOG_ID_TEXT_BYTES])
+{
+	pthread_mutex_lock(&log->mutex);
+	memcpy(out, log->id, LOG_ID_TEXT_BYTES);
+	pthread_mutex_unlock(&log->mutex);
+}
+
 uint64_t log_appended(const struct log *log)
 {
 	return atomic_load(&log->appended);

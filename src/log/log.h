@@ -60,6 +60,7 @@ void log_close(struct log *log);
 bool log_is_blank(const char *folder);
 
 const char *log_id(const struct log *log); // UUID of this history
+void log_copy_id(struct log *log, char out[LOG_ID_TEXT_BYTES]); // for those who are not in the lane
 uint64_t log_appended(const struct log *log);
 uint64_t log_durable(const struct log *log);
 /// Position of the last record in the WAL, and whether that record is a seal (or the log is empty).

@@ -1,0 +1,150 @@
+#include "fleet/history.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/snapshot.h"
+#include "fleet/internal.h"
+#include "fleet/meter.h"
+
+struct fleet_history {
+	struct fleet_instance *primary;
+};
+
+struct fleet_snapshot {
+	struct fleet_history *history;
+	struct engine_snapshot *pages;
+};
+
+static bool is_usable(const struct fleet_instance *primary, struct error *err)
+{
+	if (atomic_load(&primary->gone))
+		return error_set(err, ERR_NOT_READY,
+				 "this instance is being replaced or destroyed: try again");
+	return !engine_database_blocks_reads(primary->engine) ||
+	       error_set(err, ERR_BLOCKED, "Operation was blocked");
+}
+
+static struct fleet_history *make(struct fleet_instance *primary)
+{
+	struct fleet_history *history = calloc(1, sizeof(*history));
+	ASSERT(history != NULL);
+	history->primary = primary;
+	return history;
+}
+
+bool fleet_history_open(struct fleet *fleet, const char *database, struct fleet_history **out,
+			struct error *err)
+{
+	OWNED(fleet_instance) struct fleet_instance *held = NULL;
+	if (!fleet_acquire(fleet, database, NULL, &held, err))
+		return false;
+	if (!held->spec.primary)
+		return error_set(err, ERR_NOT_READY,
+				 "the primary instance cannot be reached: try again in a moment");
+	if (!is_usable(held, err))
+		return false;
+	*out = make(TAKE(held));
+	return true;
+}
+
+bool fleet_history_try_open(struct fleet *fleet, const char *database, struct fleet_history **out)
+{
+	OWNED(fleet_instance) struct fleet_instance *held = NULL;
+	struct error ignored;
+	if (!fleet_acquire_open(fleet, database, NULL, &held) || !held->spec.primary ||
+	    !is_usable(held, &ignored))
+		return false;
+	*out = make(TAKE(held));
+	return true;
+}
+
+void fleet_history_close(struct fleet_history *history)
+{
+	if (!history)
+		return;
+	fleet_release(history->primary);
+	free(history);
+}
+
+bool fleet_history_position(struct fleet_history *history, struct fleet_position *out, struct error *err)
+{
+	struct engine_database *engine = history->primary->engine;
+	struct log *log = engine_database_log(engine);
+	if (!is_usable(history->primary, err))
+		return false;
+	struct fleet_position position = {.rules_version = engine_database_rules_version(engine),
+					  .frame_no = log_durable(log)};
+	log_copy_id(log, position.log_id);
+	*out = position;
+	return true;
+}
+
+bool fleet_history_read(struct fleet_history *history, uint64_t frame_no, struct log_cursor **out,
+			struct error *err)
+{
+	return is_usable(history->primary, err) &&
+	       log_cursor_open(engine_database_log(history->primary->engine), frame_no, out, err);
+}
+
+struct fleet_instance *fleet_history_instance(struct fleet_history *history)
+{
+	return history->primary;
+}
+
+void fleet_history_count(struct fleet_history *history, uint64_t bytes)
+{
+	struct fleet_database *database = history->primary->database;
+	fleet_count_synced(database->fleet, database->uuid, history->primary->spec.uuid, bytes);
+}
+
+bool fleet_snapshot_begin(struct fleet_history *history, struct fleet_snapshot **out, struct error *err)
+{
+	struct engine_snapshot *pages;
+	if (!is_usable(history->primary, err) ||
+	    !engine_snapshot_begin(history->primary->engine, &pages, err))
+		return false;
+	struct fleet_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	ASSERT(snapshot != NULL);
+	snapshot->history = history;
+	snapshot->pages = pages;
+	*out = snapshot;
+	return true;
+}
+
+const char *fleet_snapshot_log_id(const struct fleet_snapshot *snapshot)
+{
+	return engine_snapshot_log_id(snapshot->pages);
+}
+
+uint64_t fleet_snapshot_frame_no(const struct fleet_snapshot *snapshot)
+{
+	return engine_snapshot_frame_no(snapshot->pages);
+}
+
+uint32_t fleet_snapshot_page_count(const struct fleet_snapshot *snapshot)
+{
+	return engine_snapshot_page_count(snapshot->pages);
+}
+
+bool fleet_snapshot_next(struct fleet_snapshot *snapshot, uint32_t *out_page_no, const char **out_page,
+			 struct error *err)
+{
+	return is_usable(snapshot->history->primary, err) &&
+	       engine_snapshot_next(snapshot->pages, out_page_no, out_page, err);
+}
+
+bool fleet_snapshot_page(struct fleet_snapshot *snapshot, uint32_t page_no, const char **out_page,
+			 struct error *err)
+{
+	return is_usable(snapshot->history->primary, err) &&
+	       engine_snapshot_page(snapshot->pages, page_no, out_page, err);
+}
+
+void fleet_snapshot_end(struct fleet_snapshot *snapshot)
+{
+	if (!snapshot)
+		return;
+	engine_snapshot_end(snapshot->pages);
+	free(snapshot);
+}
