@@ -40,22 +40,23 @@ async function refused(promise, code, message) {
 		(error) => error,
 	);
 	assert.ok(error instanceof LibsqlError, `${error.stack}`);
-	assert.equal(error.code, code, error.message);
+	if (code instanceof RegExp) assert.match(error.code, code, error.message);
+	else assert.equal(error.code, code, error.message);
 	if (message) assert.match(error.message, message);
 	return error;
 }
 
+// Where, its scheme, and the end of its tables' names.
 const addresses = {
-	'the logical address': () => db.label,
-	'the primary': () => db.instances[0].label,
-	'a replica': () => db.instances[1].label,
-	'the primary over a WebSocket': () => db.instances[0].label,
-	'a replica over a WebSocket': () => db.instances[1].label,
+	'the logical address': [() => db.label, 'http', 'l'],
+	'the primary': [() => db.instances[0].label, 'http', 'p'],
+	'a replica': [() => db.instances[1].label, 'http', 'r'],
+	'the logical address over a WebSocket': [() => db.label, 'ws', 'v'],
+	'the primary over a WebSocket': [() => db.instances[0].label, 'ws', 'w'],
+	'a replica over a WebSocket': [() => db.instances[1].label, 'ws', 'x'],
 };
 
-for (const [where, label] of Object.entries(addresses)) {
-	const suffix = { 'the logical address': 'l', 'the primary': 'p', 'a replica': 'r', 'the primary over a WebSocket': 'w', 'a replica over a WebSocket': 'x' }[where];
-	const scheme = where.endsWith('WebSocket') ? 'ws' : 'http';
+for (const [where, [label, scheme, suffix]] of Object.entries(addresses)) {
 	const t = (name) => `${name}_${suffix}`;
 
 	describe(`@libsql/client at ${where}`, () => {
@@ -66,7 +67,7 @@ for (const [where, label] of Object.entries(addresses)) {
 
 		test('answers types as they were stored', async () => {
 			const table = t('kinds');
-			const precise = open(label(), { intMode: 'bigint' });
+			const precise = open(label(), { scheme, intMode: 'bigint' });
 			await client.execute(`CREATE TABLE ${table} (id INTEGER PRIMARY KEY, v)`);
 			const blob = new Uint8Array(256).map((_, i) => i);
 			const stored = [
@@ -112,7 +113,7 @@ for (const [where, label] of Object.entries(addresses)) {
 				args: [true, false, at, 1],
 			});
 			assert.deepEqual({ ...rows[0] }, { yes: 1, no: 0, at: 1700000000123, one: 'real' });
-			const strings = open(label(), { intMode: 'string' });
+			const strings = open(label(), { scheme, intMode: 'string' });
 			assert.equal((await strings.execute('SELECT 9223372036854775807 AS n')).rows[0].n, '9223372036854775807');
 			await assert.rejects(client.execute('SELECT 9007199254740993 AS n'), RangeError);
 			assert.equal((await client.execute('SELECT 9007199254740991 AS n')).rows[0].n, 9007199254740991);
@@ -158,7 +159,7 @@ for (const [where, label] of Object.entries(addresses)) {
 			const returned = await client.execute(`DELETE FROM ${table} WHERE id = 2 RETURNING id, name`);
 			assert.deepEqual(plain(returned), [{ id: 2, name: 'b' }]);
 			assert.equal(returned.rowsAffected, 1);
-			const big = open(label(), { intMode: 'bigint' });
+			const big = open(label(), { scheme, intMode: 'bigint' });
 			const far = await big.execute(`INSERT INTO ${table} VALUES (9223372036854775807, 'last', NULL)`);
 			assert.equal(far.lastInsertRowid, 9223372036854775807n);
 		});
@@ -210,7 +211,7 @@ for (const [where, label] of Object.entries(addresses)) {
 
 		test('commits and rolls back interactive transactions', async () => {
 			const table = t('interactive');
-			const other = open(label());
+			const other = open(label(), { scheme });
 			await client.execute(`CREATE TABLE ${table} (id INTEGER PRIMARY KEY, v TEXT UNIQUE)`);
 			const count = async (who) => (await who.execute(`SELECT count(*) AS n FROM ${table}`)).rows[0].n;
 
@@ -272,7 +273,7 @@ for (const [where, label] of Object.entries(addresses)) {
 
 		test('keeps a snapshot in a read transaction and refuses to write in it elsewhere', async () => {
 			const table = t('snapshot');
-			const other = open(label());
+			const other = open(label(), { scheme });
 			await client.batch([`CREATE TABLE ${table} (v)`, `INSERT INTO ${table} VALUES (1)`]);
 			const tx = await client.transaction('read');
 			assert.equal((await tx.execute(`SELECT count(*) AS n FROM ${table}`)).rows[0].n, 1);
@@ -404,7 +405,7 @@ for (const [where, label] of Object.entries(addresses)) {
 		test('answers many clients at once', async () => {
 			const table = t('crowd');
 			await client.execute(`CREATE TABLE ${table} (who INTEGER, n INTEGER)`);
-			const crowd = Array.from({ length: 24 }, () => open(label()));
+			const crowd = Array.from({ length: 24 }, () => open(label(), { scheme }));
 			await Promise.all(
 				crowd.map(async (one, who) => {
 					for (let n = 0; n < 8; n++) {
@@ -423,7 +424,7 @@ for (const [where, label] of Object.entries(addresses)) {
 			await client.batch([`CREATE TABLE ${table} (n INTEGER)`, `INSERT INTO ${table} VALUES (0)`]);
 			await Promise.all(
 				Array.from({ length: 12 }, async () => {
-					const tx = await open(label()).transaction('write');
+					const tx = await open(label(), { scheme }).transaction('write');
 					const { rows } = await tx.execute(`SELECT n FROM ${table}`);
 					await tx.execute({ sql: `UPDATE ${table} SET n = ?`, args: [BigInt(rows[0].n + 1)] });
 					await tx.commit();
@@ -506,9 +507,16 @@ describe('@libsql/client and database tokens', () => {
 		await server.caught_up(db, 'SELECT count(*) FROM guarded');
 	});
 
-	for (const [where, label] of Object.entries(addresses))
+	// HTTP tells it by the status of the whole request, a WebSocket as an error of the request.
+	const told = {
+		http: { forbidden: ['SERVER_ERROR', /403/], unauthorized: ['SERVER_ERROR', /401/], unknown: ['SERVER_ERROR', /40[14]/] },
+		ws: { forbidden: ['AUTH_FORBIDDEN'], unauthorized: [/^AUTH_/], unknown: ['NAMESPACE_NOT_FOUND'] },
+	};
+
+	for (const [where, [label, scheme]] of Object.entries(addresses))
 		test(`a read-only token reads but does not write at ${where}`, async () => {
-			const client = open(label(), { authToken: await mint('authorization=read-only') });
+			const { forbidden } = told[scheme];
+			const client = open(label(), { scheme, authToken: await mint('authorization=read-only') });
 			assert.equal((await client.execute('SELECT count(*) AS n FROM guarded')).rows[0].n, 1);
 			assert.equal((await client.batch(['SELECT 1', 'SELECT count(*) AS n FROM guarded'], 'read'))[1].rows[0].n, 1);
 			const tx = await client.transaction('read');
@@ -524,27 +532,31 @@ describe('@libsql/client and database tokens', () => {
 				'ALTER TABLE guarded ADD COLUMN w',
 				'PRAGMA user_version = 7',
 			])
-				await refused(client.execute(sql), 'SERVER_ERROR', /403/);
-			await refused(client.executeMultiple('SELECT 1; DELETE FROM guarded'), 'SERVER_ERROR', /403/);
-			await refused(client.batch(['SELECT 1', 'DELETE FROM guarded'], 'write'), 'SERVER_ERROR', /403/);
+				await refused(client.execute(sql), ...forbidden);
+			await refused(client.executeMultiple('SELECT 1; DELETE FROM guarded'), ...forbidden);
+			await refused(client.batch(['SELECT 1', 'DELETE FROM guarded'], 'write'), ...forbidden);
+			assert.equal((await client.execute('SELECT count(*) AS n FROM guarded')).rows[0].n, 1);
 			assert.equal((await open(db.label).execute('SELECT count(*) AS n FROM guarded')).rows[0].n, 1);
 		});
 
-	test('refuses no token, a wrong one, one of another database, and the platform token', async () => {
-		const other = await server.createDatabase('stranger', ['ord']);
-		const [head, payload, signature] = db.jwt.split('.');
-		const forged = Buffer.from('{"alg":"none"}').toString('base64url');
-		for (const authToken of [
-			undefined,
-			'nonsense',
-			`${head}.${payload}.${signature.slice(0, -6)}AAAAAA`,
-			`${forged}.${payload}.`,
-			server.token,
-		])
-			await refused(open(db.label, { authToken }).execute('SELECT 1'), 'SERVER_ERROR', /401/);
-		await refused(open(db.label, { authToken: other.jwt }).execute('SELECT 1'), 'SERVER_ERROR', /40[14]/);
-		await refused(open('nobody-nowhere').execute('SELECT 1'), 'SERVER_ERROR', /404/);
-	});
+	for (const scheme of ['http', 'ws'])
+		test(`refuses no token, a wrong one, one of another database, and the platform token, over ${scheme}`, async () => {
+			const { unauthorized, unknown } = told[scheme];
+			const other = await server.createDatabase(`stranger-${scheme}`, ['ord']);
+			const [head, payload, signature] = db.jwt.split('.');
+			const forged = Buffer.from('{"alg":"none"}').toString('base64url');
+			for (const authToken of [
+				undefined,
+				'nonsense',
+				`${head}.${payload}.${signature.slice(0, -6)}AAAAAA`,
+				`${forged}.${payload}.`,
+				server.token,
+			])
+				await refused(open(db.label, { scheme, authToken }).execute('SELECT 1'), ...unauthorized);
+			await refused(open(db.label, { scheme, authToken: other.jwt }).execute('SELECT 1'), ...unknown);
+			if (scheme === 'http') await refused(open('nobody-nowhere').execute('SELECT 1'), 'SERVER_ERROR', /404/);
+			else await refused(open('nobody-nowhere', { scheme }).execute('SELECT 1'), 'HRANA_WEBSOCKET_ERROR', /404/);
+		});
 
 	test('rotation refuses every older token at once, at every address, also in an open transaction', async () => {
 		const spun = await server.createDatabase('spun', ['ord', 'nrt']);
