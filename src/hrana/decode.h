@@ -150,6 +150,9 @@ MUST_USE bool decode_batch(struct decoder *decoder, const struct json *node, str
 
 /// The member `name`: NULL when absent or null.
 const struct json *decode_member(const struct json *object, const char *name);
+
+/// An object's `replication_index`, a text or a number; 0 when it is absent.
+MUST_USE bool decode_index(const struct json *object, uint64_t *out, struct error *err);
 /// A whole number of 32 bits. place: for the error, "`sql_id`"
 MUST_USE bool decode_id(const struct json *node, const char *place, int32_t *out, struct error *err);
 /// Fills err with the place and what was expected there; returns false.

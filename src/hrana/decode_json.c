@@ -222,7 +222,7 @@ bool decode_id(const struct json *node, const char *place, int32_t *out, struct 
 	return true;
 }
 
-static bool decode_index(const struct json *object, uint64_t *out, struct error *err)
+bool decode_index(const struct json *object, uint64_t *out, struct error *err)
 {
 	const struct json *node = decode_member(object, "replication_index");
 	*out = 0;

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "net/socket.h"
+
 static const struct error_row rows[ERROR_CODE_COUNT] = {
 	[ERR_INTERNAL] = {"INTERNAL", SHAPE_ERROR, 500},
 	[ERR_MEMORY] = {"OUT_OF_MEMORY", SHAPE_ERROR, 503},
@@ -112,6 +114,20 @@ const char *errors_wire_code(const struct error *err)
 	if (err->code == ERR_SQLITE && primary < ARRAY_LENGTH(sqlite_codes) && sqlite_codes[primary])
 		return sqlite_codes[primary];
 	return errors_row(err->code)->wire_code;
+}
+
+int errors_close_code(const struct error *err, const char **out_reason)
+{
+	switch (err->code) {
+	case ERR_PROTOCOL:
+		*out_reason = err->message;
+		return NET_CLOSE_POLICY;
+	case ERR_INTERNAL: // its text is for the log
+		*out_reason = "Internal server error";
+		return NET_CLOSE_INTERNAL;
+	default:
+		return 0;
+	}
 }
 
 bool errors_is_statement(const struct error *err)

@@ -33,6 +33,9 @@ const struct error_row *errors_row(enum error_code code);
 /// ("SQLITE_CONSTRAINT").
 const char *errors_wire_code(const struct error *err);
 
+/// How a WebSocket ends because of the failure: the code and reason of its close frame; 0 when it does not.
+int errors_close_code(const struct error *err, const char **out_reason);
+
 /// True when the failure belongs to one statement and the request goes on.
 bool errors_is_statement(const struct error *err);
 

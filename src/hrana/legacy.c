@@ -99,7 +99,8 @@ static bool decode_statement_of_legacy(struct call *call, const struct json *nod
 	return true;
 }
 
-static bool decode(struct call *call, struct statement **out, size_t *out_count, struct error *err)
+static bool decode(struct call *call, struct statement **out, size_t *out_count, uint64_t *out_index,
+		   struct error *err)
 {
 	if (!call_parse(call, err))
 		return false;
@@ -108,6 +109,8 @@ static bool decode(struct call *call, struct statement **out, size_t *out_count,
 					  : NULL;
 	if (!list || json_read_kind(list) != JSON_KIND_ARRAY)
 		return wrong_form(err, "`statements` must be an array");
+	if (!decode_index(call->body, out_index, err))
+		return wrong_form(err, "`replication_index` must be a whole number");
 	*out_count = json_read_size(list);
 	*out = arena_alloc(call->arena, *out_count * sizeof(**out));
 	for (size_t i = 0; i < *out_count; i++) {
@@ -186,8 +189,10 @@ bool legacy_run(struct call *call, struct error *err)
 {
 	struct statement *statements = NULL;
 	size_t count = 0;
+	uint64_t index = 0;
 	call->closed = true; // the session ends with the request, and what is open is rolled back
-	if (!decode(call, &statements, &count, err) || !call_open_stream(call, err))
+	if (!decode(call, &statements, &count, &index, err) || !call_open_stream(call, err) ||
+	    (index > 0 && !fleet_session_wait_for(program_session(&call->program), index, err)))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		if (!check(call, &statements[i], err))

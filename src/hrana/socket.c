@@ -63,6 +63,12 @@ void socket_send_error(struct socket *socket, int32_t request_id, const struct e
 {
 	OWNED(buffer) struct buffer message = {0};
 	struct encode_out out = encode_to(socket->wire, &message);
+	const char *reason;
+	int code = errors_close_code(err, &reason);
+	if (code) {
+		net_socket_close(socket->net, code, reason);
+		return;
+	}
 	socket->wire->response_error(&out, request_id, err);
 	socket_send(socket, &message);
 }
@@ -288,10 +294,7 @@ static void take_message(struct socket *socket, struct socket_job *job)
 		ok = error_set(&err, ERR_PROTOCOL, "token revoked");
 	if (ok && take_request(socket, job, &err))
 		return;
-	if (err.code == ERR_PROTOCOL)
-		net_socket_close(socket->net, NET_CLOSE_POLICY, err.message);
-	else
-		socket_send_error(socket, message->request_id, &err);
+	socket_send_error(socket, message->request_id, &err);
 	socket_job_free(job);
 }
 

@@ -59,6 +59,7 @@ void socket_job_free(struct socket_job *job); // NULL is fine
 struct socket *socket_hold(struct socket *socket);
 void socket_release(struct socket *socket);
 
+/// A response_error, or for what a socket does not survive its end.
 void socket_send_error(struct socket *socket, int32_t request_id, const struct error *err);
 /// A response without content.
 void socket_send_empty(struct socket *socket, int32_t request_id, enum request_kind kind);

@@ -190,7 +190,7 @@ static bool run_fetch(struct socket_stream *stream, struct program *program, con
 		      struct error *err)
 {
 	struct encode_out *out = &program->out;
-	size_t bytes_max = program->hrana->limits.reply_bytes_max / 8;
+	size_t bytes_max = program->hrana->limits.result_bytes_max / 8;
 	bool done = true;
 	out->entries = ENTRY_LISTED;
 	program->arena = &stream->cursor_job->arena; // what the cursor allocates lives as long as it
@@ -280,10 +280,6 @@ static void answer_job(struct socket_stream *stream, struct socket_job *job)
 	struct error err;
 	if (run_job(stream, &job, &answer, &err))
 		socket_send(socket, &answer);
-	else if (err.code == ERR_PROTOCOL)
-		net_socket_close(socket->net, NET_CLOSE_POLICY, err.message);
-	else if (err.code == ERR_INTERNAL)
-		net_socket_close(socket->net, NET_CLOSE_INTERNAL, "Internal server error");
 	else
 		socket_send_error(socket, request_id, &err);
 	socket_job_free(job);

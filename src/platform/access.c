@@ -261,11 +261,21 @@ static bool read_uuid(const char *text, uint8_t out[ACCESS_UUID_BYTES])
 	return size == ACCESS_UUID_BYTES;
 }
 
-// "p":{"roa":{"ns":["…"]}}: databases that may be attached, read-only. Tokens come from here, so what does not fit is none.
+// "p":{"roa":{"ns":["…"]}}: databases that may be attached, read-only. Tokens come from here, so what does not fit is none:
+// other rights of that claim would narrow what "a" says.
 static bool check_attach(const struct json *claims, struct verdict *out, struct error *err)
 {
 	const struct json *permissions = json_read_get(claims, "p");
 	const struct json *attach = permissions ? json_read_get(permissions, "roa") : NULL;
+	const struct json *value;
+	const char *name;
+	void *at = NULL;
+	if (permissions && json_read_kind(permissions) != JSON_KIND_OBJECT)
+		return invalid_jwt(err);
+	while (permissions && (at = json_read_next(permissions, at, &name, &value))) {
+		if (strcmp(name, "roa") != 0)
+			return invalid_jwt(err);
+	}
 	const struct json *names = attach ? json_read_get(attach, "ns") : NULL;
 	size_t count = names ? json_read_size(names) : 0;
 	if (count > ACCESS_ATTACH_MAX)

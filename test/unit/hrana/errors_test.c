@@ -105,6 +105,22 @@ static void bodies_have_three_shapes(void **state)
 	assert_body(ERR_BATON_REUSED, "spent", "spent", "text/plain; charset=utf-8");
 }
 
+// spec/hrana.md §4: protocol errors end a WebSocket with their text, internal ones without, and nothing else does.
+static void few_failures_end_a_websocket(void **state)
+{
+	struct error err;
+	const char *reason = NULL;
+	for (int code = ERR_NONE + 1; code < ERROR_CODE_COUNT; code++) {
+		error_set(&err, (enum error_code)code, "Stream 7 not found");
+		int expected = code == ERR_PROTOCOL ? 1008 : code == ERR_INTERNAL ? 1011 : 0;
+		assert_int_equal(errors_close_code(&err, &reason), expected);
+		if (code == ERR_PROTOCOL)
+			assert_string_equal(reason, "Stream 7 not found");
+		if (code == ERR_INTERNAL)
+			assert_string_equal(reason, "Internal server error");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +128,7 @@ int main(void)
 		cmocka_unit_test(the_wire_is_as_the_protocol_says),
 		cmocka_unit_test(sqlite_errors_go_by_their_primary_code),
 		cmocka_unit_test(bodies_have_three_shapes),
+		cmocka_unit_test(few_failures_end_a_websocket),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -160,6 +160,12 @@ static void claims_are_checked(void **state)
 		{arena_printf(&world->arena, "{\"nbf\":%lld}", (long long)now + 30), ERR_NONE},
 		{arena_printf(&world->arena, "{\"nbf\":%lld}", (long long)now + 90), ERR_AUTH_JWT_IMMATURE},
 		{"{\"nbf\":[]}", ERR_AUTH_JWT_INVALID},
+		{"{\"p\":{}}", ERR_NONE},
+		{"{\"p\":{\"roa\":{\"ns\":[]}}}", ERR_NONE},
+		{"{\"p\":{\"roa\":{\"ns\":[\"another\"]}}}", ERR_AUTH_JWT_INVALID},
+		{"{\"p\":{\"ro\":{\"ns\":[]}}}", ERR_AUTH_JWT_INVALID},
+		{"{\"p\":{\"roa\":{\"ns\":[]},\"ddl\":{}}}", ERR_AUTH_JWT_INVALID},
+		{"{\"p\":\"rw\"}", ERR_AUTH_JWT_INVALID},
 		{arena_printf(&world->arena, "{\"id\":\"%s\"}", database.uuid), ERR_NONE},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
@@ -167,6 +173,18 @@ static void claims_are_checked(void **state)
 		enum error_code code = ok ? ERR_NONE : world->err.code;
 		if (code != rows[i].code)
 			fail_msg("%s gave %s", rows[i].claims, ok ? "access" : error_code_name(code));
+	}
+	static const struct {
+		const char *claims;
+		bool read_only;
+	} rights[] = {{"{}", false},
+		      {"{\"a\":\"rw\"}", false},
+		      {"{\"a\":\"ro\"}", true},
+		      {"{\"a\":\"roa\"}", true}};
+	for (size_t i = 0; i < ARRAY_LENGTH(rights); i++) {
+		world_must(world, check(world, "db-my-org", bearer_with(world, &database, rights[i].claims),
+					&grant));
+		assert_true(grant.read_only == rights[i].read_only);
 	}
 }
 
