@@ -209,6 +209,7 @@ static struct engine_limits engine_limits_of(const struct settings *settings)
 		.row_bytes_max = (size_t)settings->row_size_max,
 		.statement_memory_max = settings->statement_memory_max,
 		.statement_temp_max = settings->statement_temp_max,
+		.statement_rows_max = settings->statement_rows_max,
 	};
 }
 

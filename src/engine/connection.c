@@ -16,6 +16,22 @@
 // statement slow.
 enum { PROGRESS_OPS = 1000, QUICK_BUDGET = 60, LIKE_PATTERN_BYTES_MAX = 1000 };
 
+// SQLite counts the steps of full scans, of which the first row needs none; what an index finds is counted when it is
+// returned. A row that was scanned and returned was read once.
+static uint64_t rows_read(sqlite3_stmt *stmt, uint64_t returned)
+{
+	uint64_t steps = (uint64_t)sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 0);
+	uint64_t scanned = steps > 0 ? steps + 1 : 0;
+	return scanned > returned ? scanned : returned;
+}
+
+static bool reads_too_much(const struct connection *connection)
+{
+	int64_t rows_max = connection->database->limits.statement_rows_max;
+	return rows_max > 0 && !connection->own && connection->run.cached &&
+	       rows_read(connection->run.cached->stmt, connection->run.rows) > (uint64_t)rows_max;
+}
+
 // Called by SQLite every PROGRESS_OPS instructions; nonzero ends the statement with SQLITE_INTERRUPT.
 static int on_progress(void *context)
 {
@@ -33,6 +49,8 @@ static int on_progress(void *context)
 		connection->stop = STOP_BUDGET;
 	else if (connection->deadline_ns && now_ns > connection->deadline_ns)
 		connection->stop = STOP_DEADLINE;
+	else if (reads_too_much(connection))
+		connection->stop = STOP_ROWS;
 	else if (connection->run.sink && connection->run.sink->tick &&
 		 !connection->run.sink->tick(connection->run.sink, connection->run.err))
 		connection->stop = STOP_SINK;
@@ -231,6 +249,11 @@ static bool stopped(struct connection *connection, int rc, struct error *err)
 			err, ERR_STATEMENT_TIMEOUT,
 			"statement was stopped: it ran longer than the limit statement-timeout of %lld ms",
 			(long long)limits->statement_ms_max);
+	case STOP_ROWS:
+		return error_set(
+			err, ERR_STATEMENT_TIMEOUT,
+			"statement was stopped: it read more rows than the limit statement-rows-max of %lld",
+			(long long)limits->statement_rows_max);
 	case STOP_BUDGET:
 		return error_set(err, ERR_TIMEOUT, "statement exceeds the budget of a quick one");
 	case STOP_SINK:
@@ -520,21 +543,14 @@ static bool step_rows(struct connection *connection, bool *out_paused, struct er
 	return paused || rc == SQLITE_DONE ? true : stopped(connection, rc, err);
 }
 
-// SQLite counts the steps of full scans, of which the first row needs none; what an index finds is counted when it is
-// returned. A row that was scanned and returned was read once.
-static uint64_t rows_read(sqlite3_stmt *stmt, uint64_t returned)
-{
-	uint64_t steps = (uint64_t)sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
-	uint64_t scanned = steps > 0 ? steps + 1 : 0;
-	return scanned > returned ? scanned : returned;
-}
-
 // Counts the statement and gives its entry back to the cache.
 static void end_run(struct connection *connection, struct statement_result *out)
 {
 	sqlite3 *db = connection->db;
 	struct run *run = &connection->run;
 	struct cached_statement *cached = TAKE(run->cached);
+	uint64_t read = rows_read(cached->stmt, run->rows);
+	sqlite3_stmt_status(cached->stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
 	connection->last_rc = sqlite3_reset(cached->stmt);
 	if (connection->watching.count > 0)
 		watch_statement_ended(connection, cached);
@@ -544,7 +560,7 @@ static void end_run(struct connection *connection, struct statement_result *out)
 		.affected_row_count = counts ? (uint64_t)sqlite3_changes64(db) : 0,
 		.has_last_insert_rowid = cached->policy.is_insert,
 		.last_insert_rowid = cached->policy.is_insert ? sqlite3_last_insert_rowid(db) : 0,
-		.rows_read = rows_read(cached->stmt, run->rows),
+		.rows_read = read,
 		.rows_written =
 			cached->writes ? (uint64_t)(sqlite3_total_changes64(db) - run->changes_before) : 0,
 		.duration_ms = (double)run->spent_ns / 1e6,

@@ -54,7 +54,7 @@ struct attached {
 	uint64_t seen; // its frame_no that statements of this connection may have seen
 };
 
-enum stop_reason { STOP_NONE, STOP_CANCELLED, STOP_STOLEN, STOP_DEADLINE, STOP_BUDGET, STOP_SINK };
+enum stop_reason { STOP_NONE, STOP_CANCELLED, STOP_STOLEN, STOP_DEADLINE, STOP_BUDGET, STOP_ROWS, STOP_SINK };
 
 /// A statement on its way. Between its pieces it stays stepped, and its cache entry is nobody else's.
 struct run {

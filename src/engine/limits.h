@@ -16,6 +16,7 @@ struct engine_limits {
 	size_t row_bytes_max;             // row-size-max
 	uint64_t transaction_bytes_max;   // transaction-size-max; 0 = no limit
 	int64_t statement_memory_max;     // statement-memory-max; 0 = no limit
+	int64_t statement_rows_max;       // statement-rows-max: rows read; 0 = no limit
 	int64_t statement_temp_max;       // statement-temp-max: temporary files; 0 = no limit
 };
 

@@ -28,6 +28,7 @@ describe('budgets of a statement', () => {
 				...['--statement-memory-max', '8mb'],
 				...['--statement-temp-max', '20mb'],
 				...['--result-bytes-max', '100mb'],
+				...['--statement-rows-max', '1000000'],
 			],
 		});
 		db = await server.createDatabase('bounded', ['ord', 'nrt']);
@@ -87,6 +88,21 @@ describe('budgets of a statement', () => {
 		const { is_autocommit } = next.json.results[0].response;
 		assert.deepEqual(rows_of(next, 1), [{ n: is_autocommit ? 0 : 1 }]);
 		assert.deepEqual(await server.rows(db.label, 'SELECT count(*) AS n FROM t'), [{ n: 0 }]);
+		await server.rows(db.label, 'DELETE FROM t');
+	});
+
+	test('rows', async () => {
+		await server.rows(db.label, 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 2000) INSERT INTO t SELECT x FROM c');
+		await server.caught_up(db, 'SELECT count(*) FROM t');
+		for (const { label } of db.instances) {
+			assert.deepEqual(await server.rows(label, 'SELECT sum(v) AS n FROM t'), [{ n: 2_001_000 }]);
+			const answer = await server.sql(label, ['SELECT count(*) AS n FROM t a, t b', 'SELECT count(*) AS n FROM t']);
+			is_refused(answer.json.results[0], 'SQLITE_INTERRUPT', /read more rows than the limit statement-rows-max of 1000000/);
+			assert.deepEqual(rows_of(answer, 1), [{ n: 2_000 }]);
+		}
+		const deleted = await server.sql(db.label, ['DELETE FROM t WHERE (SELECT count(*) FROM t a, t b WHERE a.v <> t.v) > 0', 'SELECT count(*) AS n FROM t']);
+		is_refused(deleted.json.results[0], 'SQLITE_INTERRUPT', /statement-rows-max/);
+		assert.deepEqual(rows_of(deleted, 1), [{ n: 2_000 }]);
 		await server.rows(db.label, 'DELETE FROM t');
 	});
 
