@@ -59,7 +59,7 @@ void log_close(struct log *log);
 /// Whether nothing was ever appended to the history in this folder, which may be absent.
 bool log_is_blank(const char *folder);
 
-const char *log_id(const struct log *log); // UUID of this history
+const char *log_id(const struct log *log);                      // UUID of this history
 void log_copy_id(struct log *log, char out[LOG_ID_TEXT_BYTES]); // for those who are not in the lane
 uint64_t log_appended(const struct log *log);
 uint64_t log_durable(const struct log *log);

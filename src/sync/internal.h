@@ -12,6 +12,7 @@ struct sync {
 	struct workers *workers;
 	char *domain; // in lower case, with a leading dot
 	struct net_route *routes;
+	uint8_t session_key[32]; // of this life of the server
 };
 
 /// Checks who asks, for the database that the request's label names: by `Authorization`, or as gRPC clients send it by

@@ -6,6 +6,7 @@
 #include "base/json_write.h"
 #include "net/target.h"
 #include "sync/internal.h"
+#include "sync/pull.h"
 
 // -- who asks -----------------------------------------------------------------------------------------
 
@@ -83,10 +84,16 @@ static void handle_info(void *context, struct net_request *request)
 
 // -- routes -------------------------------------------------------------------------------------------
 
-enum { BODY_NONE = 0 };
+enum { BODY_NONE = 0, BODY_MESSAGE = 1 };
 
 static const struct net_route routes[] = {
 	{"GET", "/info", handle_info, NET_INLINE, BODY_NONE, NULL},
+	{"POST", "/wal_log.ReplicationLog/Hello", pull_handle_hello, NET_INLINE, BODY_MESSAGE, NULL},
+	{"POST", "/wal_log.ReplicationLog/BatchLogEntries", pull_handle_batch, NET_INLINE, BODY_MESSAGE,
+	 NULL},
+	{"POST", "/wal_log.ReplicationLog/Snapshot", pull_handle_snapshot, NET_INLINE, BODY_MESSAGE, NULL},
+	{"POST", "/wal_log.ReplicationLog/LogEntries", pull_handle_log_entries, NET_INLINE, BODY_MESSAGE,
+	 NULL},
 };
 
 static bool is_own_path(const char *path)
@@ -162,6 +169,7 @@ bool sync_open(const struct sync_options *options, struct sync **out, struct err
 	memcpy(sync->routes, routes, sizeof(routes));
 	for (size_t i = 0; i < ARRAY_LENGTH(routes); i++)
 		sync->routes[i].body_bytes_max = routes[i].body_bytes_max ? options->request_bytes_max : 0;
+	crypt_random(sync->session_key, sizeof(sync->session_key));
 	*out = sync;
 	return true;
 }
