@@ -194,8 +194,7 @@ bool call_leave_stream(struct call *call, char baton[BATON_TEXT_BYTES], struct e
 
 void call_restart_reply(struct call *call)
 {
-	buffer_truncate(call->program.out.json.out, 0);
-	call->program.out.json.comma = false;
+	encode_restart(&call->program.out);
 	gauge_release(&call->program.gauge);
 }
 

@@ -33,6 +33,12 @@ struct encode_out encode_to(const struct wire *wire, struct buffer *buffer)
 	return (struct encode_out){.wire = wire, .json = json_write_to(buffer)};
 }
 
+void encode_restart(struct encode_out *out)
+{
+	static const struct encode_mark beginning = {0};
+	encode_return(out, &beginning);
+}
+
 struct encode_mark encode_mark(const struct encode_out *out)
 {
 	return (struct encode_mark){

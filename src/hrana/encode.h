@@ -51,6 +51,8 @@ struct encode_out {
 };
 
 struct encode_out encode_to(const struct wire *wire, struct buffer *buffer);
+/// Takes everything back.
+void encode_restart(struct encode_out *out);
 
 /// A place to which the output can be taken back.
 struct encode_mark {

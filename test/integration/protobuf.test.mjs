@@ -10,14 +10,14 @@ let url;
 
 before(async () => {
 	server = await startServer();
-	db = await server.createDatabase('binary');
+	db = await server.createDatabase('binary', ['ord', 'nrt']);
 	url = `${server.db_url(db.label)}v3-protobuf`;
 	await server.sql(db.label, ['CREATE TABLE t(id INTEGER PRIMARY KEY, x)']);
 });
 after(() => server?.stop());
 
-async function post(path, body, headers = {}) {
-	const response = await fetch(`${url}/${path}`, {
+async function post(path, body, headers = {}, to = url) {
+	const response = await fetch(`${to}/${path}`, {
 		method: 'POST',
 		headers: { authorization: `Bearer ${db.jwt}`, ...headers },
 		body: Buffer.isBuffer(body) ? body : message(body),
@@ -113,6 +113,20 @@ test('§3.3 a cursor tells each step: rows, failures, and skips those whose cond
 	assert.equal(at(entries[4], 3, 1), 1n);
 	assert.equal(at(entries[4], 3, 2, 2).toString(), 'SQLITE_UNKNOWN');
 	assert.equal(at(entries[5], 1, 1), 3n);
+});
+
+// The quick path begins to write a reply, and leaves it to the other when the statement is none for it.
+test('§12.2 a write that is forwarded answers with its rows', async () => {
+	for (const { label } of db.instances) {
+		const insert = [execute("INSERT INTO t(x) VALUES ('forwarded') RETURNING x, 1 AS one"), CLOSE];
+		const { status, bytes } = await post('pipeline', insert, {}, `${server.db_url(label)}v3-protobuf`);
+		assert.equal(status, 200, bytes.toString());
+		assert.deepEqual(all(result(bytes), 1).map((column) => one(column, 1).toString()), ['x', 'one']);
+		const [text, number] = all(at(result(bytes), 2), 1);
+		assert.equal(one(text, 4).toString(), 'forwarded');
+		assert.equal(one(number, 2), 2n);
+		assert.equal(all(bytes, 3).length, 2);
+	}
 });
 
 test('§12.2 a batch answers by maps: no entry for a step that was skipped', async () => {

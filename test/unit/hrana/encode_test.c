@@ -164,6 +164,32 @@ static void begins_anew_when_the_engine_does(void **state)
 	buffer_cleanup(&f.text);
 }
 
+static void begins_a_whole_reply_anew(void **state)
+{
+	(void)state;
+	static const struct wire *const wires[] = {&wire_json, &wire_protobuf};
+	for (size_t i = 0; i < ARRAY_LENGTH(wires); i++) {
+		OWNED(buffer) struct buffer text = {0};
+		OWNED(buffer) struct buffer expected = {0};
+		struct encode_out out = encode_to(wires[i], &text);
+		struct encode_out once = encode_to(wires[i], &expected);
+		// Left in the middle of an answer, more often than messages may be nested.
+		for (int round = 0; round < ENCODE_DEPTH_MAX; round++) {
+			wires[i]->pipeline_begin(&out);
+			wires[i]->answer_begin(&out, REQUEST_EXECUTE);
+			wires[i]->result_begin(&out);
+			encode_restart(&out);
+			assert_int_equal(text.size, 0);
+		}
+		wires[i]->answer_begin(&out, REQUEST_CLOSE);
+		wires[i]->answer_end(&out);
+		wires[i]->answer_begin(&once, REQUEST_CLOSE);
+		wires[i]->answer_end(&once);
+		assert_int_equal(text.size, expected.size);
+		assert_memory_equal(text.data, expected.data, text.size);
+	}
+}
+
 static void refuses_results_over_the_limit(void **state)
 {
 	struct fixture f = {0};
@@ -267,6 +293,7 @@ int main(void)
 		cmocka_unit_test(keeps_columns_without_rows_when_rows_are_not_wanted),
 		cmocka_unit_test(takes_back_what_a_failed_statement_wrote),
 		cmocka_unit_test(begins_anew_when_the_engine_does),
+		cmocka_unit_test(begins_a_whole_reply_anew),
 		cmocka_unit_test(refuses_results_over_the_limit),
 		cmocka_unit_test(the_gauge_bounds_one_reply_and_all),
 		cmocka_unit_test(writes_lines_of_a_cursor),
