@@ -3,10 +3,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { LibsqlError, createClient } from '@libsql/client';
 import { startServer, until } from '../lib/server.mjs';
+import { Socket } from '../lib/wires.mjs';
 
 let server;
 let db;
 let passing; // a client whose token expires while the other tests run
+let passing_token;
+let passing_socket; // a WebSocket that was greeted with it
 const clients = new Set();
 
 before(async () => {
@@ -15,10 +18,14 @@ before(async () => {
 	const { json } = await server.api('POST', `${db.path}/auth/tokens?expiration=1s`);
 	passing = open(db.label, { authToken: json.jwt });
 	assert.equal((await passing.execute('SELECT 1 AS one')).rows[0].one, 1);
+	passing_token = json.jwt;
+	passing_socket = new Socket(server.db_url(db.label).replace(/^http/, 'ws'), 'hrana3', passing_token);
+	assert.deepEqual(await passing_socket.opened, { type: 'hello_ok' });
 });
 
 after(async () => {
 	for (const client of clients) client.close();
+	passing_socket?.ws.terminate();
 	await server?.stop();
 });
 
@@ -596,5 +603,34 @@ describe('@libsql/client and database tokens', () => {
 		);
 		assert.equal(error.code, 'SERVER_ERROR', error.message);
 		assert.match(error.message, /401/);
+	});
+
+	test('§4 a WebSocket that was opened with it goes on; a new hello with it is refused', async () => {
+		assert.equal((await passing_socket.ask({ type: 'open_stream', stream_id: 1 })).type, 'open_stream');
+		const { result } = await passing_socket.ask({ type: 'execute', stream_id: 1, stmt: { sql: 'SELECT 1' } });
+		assert.deepEqual(result.rows, [[{ type: 'integer', value: '1' }]]);
+		const late = new Socket(server.db_url(db.label).replace(/^http/, 'ws'), 'hrana3', passing_token);
+		const { type, error } = await late.opened;
+		assert.equal(type, 'hello_error');
+		assert.deepEqual(error, { message: 'Authentication failed: The JWT has expired', code: 'AUTH_JWT_EXPIRED' });
+		assert.equal((await late.closed).code, 1000);
+	});
+});
+
+describe('@libsql/client whose WebSocket was closed', () => {
+	test('connects anew at its next use', async (t) => {
+		const own = await startServer();
+		t.after(() => own.stop());
+		const { label, jwt } = await own.createDatabase('closed');
+		const client = createClient({ url: own.db_url(label).replace(/^http/, 'ws'), authToken: jwt });
+		t.after(() => client.close());
+		await client.execute('CREATE TABLE t(x)');
+		await own.restart({ same_port: true });
+		// What it asks before it has seen the end fails; then it connects again.
+		await until('the client to be connected', async () => {
+			await client.execute('INSERT INTO t VALUES (1)');
+			return true;
+		});
+		assert.equal((await client.execute('SELECT count(*) AS n FROM t')).rows[0].n, 1);
 	});
 });

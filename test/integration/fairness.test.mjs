@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
-import { sleep, startServer, to_stmt } from '../lib/server.mjs';
+import { sleep, startServer, to_stmt, until } from '../lib/server.mjs';
+import { Socket } from '../lib/wires.mjs';
 
 const ENDLESS = 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c';
 const ADMITTED = 32; // requests of a database on workers at a moment
@@ -164,4 +165,31 @@ test('a server that stops does not wait for statements that never end', async ()
 	await sleep(300);
 	await own.stop();
 	await Promise.all(calls);
+});
+
+test('§1.1 more requests than may wait are 429, and the stream of their baton stays as it is', async () => {
+	const WAITING = 1024; // behind those that are admitted
+	const STREAMS = 120;
+	const opened = await server.sql(db.label, ['SELECT 1', 'SELECT 2'], { keep: true });
+	const sockets = Array.from({ length: Math.ceil((ADMITTED + WAITING) / STREAMS) }, () => new Socket(server.db_url(db.label).replace(/^http/, 'ws'), 'hrana3', db.jwt));
+	for (const socket of sockets) {
+		await socket.opened;
+		for (let id = 0; id < STREAMS; id++)
+			for (const request of [{ type: 'open_stream', stream_id: id }, { type: 'execute', stream_id: id, stmt: { sql: ENDLESS } }])
+				socket.ws.send(JSON.stringify({ type: 'request', request_id: id, request }));
+	}
+	const ask = (baton) => server.sql(db.label, ['SELECT 1', 'SELECT 3'], { baton });
+	await until('nobody else to be let in', async () => (await Promise.race([ask(null), sleep(1000)]))?.status === 429);
+	const refused = await ask(opened.json.baton);
+	assert.equal(refused.status, 429);
+	assert.equal(refused.headers['content-type'], 'application/json');
+	assert.match(refused.json.error, /^Too many concurrent requests/);
+	// Other databases feel nothing of it.
+	await program_works(other.label);
+	for (const { ws } of sockets) ws.terminate();
+	const next = await until('room again', async () => {
+		const answer = await ask(opened.json.baton);
+		return answer.status !== 429 && answer;
+	});
+	assert.equal(next.json?.results[1].type, 'ok', next.text);
 });

@@ -552,6 +552,12 @@ describe('batches, sequences, describe', () => {
 		assert.deepEqual(await judged([step('BEGIN'), step('COMMIT'), step('ROLLBACK')]), ['ok', 'ok', 'error']);
 	});
 
+	test('§2 the end of a text is looked at before anything of it runs', async () => {
+		await once('CREATE TABLE tail(x)');
+		for (const sql of ['INSERT INTO tail VALUES (1); SELECT 2', 'INSERT INTO tail VALUES (1); SELEC', 'INSERT INTO tail VALUES (1); INSERT INTO tail VALUES (2)'])
+			assert.equal((await everywhere({ sql })).error.code, 'SQL_MANY_STATEMENTS', sql);
+		assert.deepEqual((await once('SELECT count(*) FROM tail')).rows, [[integer(0)]]);
+	});
 	test('§2 a sequence that fails in the middle keeps what ran before', async () => {
 		const [sequence, rows] = await once([{ type: 'sequence', sql: 'CREATE TABLE s1(x); INSERT INTO s1 VALUES (1); INSERT INTO nowhere VALUES (1); INSERT INTO s1 VALUES (2)' }, 'SELECT x FROM s1']);
 		assert.equal(sequence.code, 'SQLITE_UNKNOWN');

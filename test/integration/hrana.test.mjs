@@ -109,6 +109,10 @@ describe('addresses', () => {
 			['/v2/pipeline', { 'x-namespace': label, host: 'nobody.localhost' }],
 			[`/dev/${label}/v2/pipeline`],
 			[`/dev/${label}/v3/pipeline`],
+			// The path decides, whatever else names a database.
+			[`/dev/${label}/v3/pipeline`, { host: 'nobody.localhost' }],
+			[`/dev/${label}/v2/pipeline`, { 'x-namespace': 'nobody' }],
+			[`/db/${label}/v2/pipeline`, { host: 'nobody.localhost', 'x-namespace': 'nobody' }],
 			[`/db/${db.instances[0].label}/v3/pipeline`],
 			['/v3/pipeline', { host: `${db.instances[0].label}.localhost` }],
 		];
@@ -126,6 +130,8 @@ describe('addresses', () => {
 			['/v2/pipeline', { 'x-namespace': 'nobody-here' }, 404, /doesn't exist/],
 			['/v2/pipeline', {}, 400, /Invalid host header/],
 			['/v2/pipeline', { 'x-namespace-bin': '***' }, 400, /Invalid/],
+			// A name may be any text; no database has this one.
+			['/v2/pipeline', { 'x-namespace-bin': Buffer.from('żółw & 🐢').toString('base64').replaceAll('=', '') }, 404, /^Namespace `żółw & 🐢` doesn't exist/],
 			// @libsql/client with a base that does not end in a slash.
 			['/db/v2/pipeline', {}, 404, /ends in a slash/],
 			[`/dev/${db.label}/v4/pipeline`, {}, 400, /Invalid path in URI/],
@@ -825,5 +831,39 @@ describe('legacy POST /', () => {
 
 	test('what was left open was rolled back', async () => {
 		assert.deepEqual(await value("SELECT count(*) FROM sqlite_schema WHERE name = 'left_open'"), { type: 'integer', value: '0' });
+	});
+});
+
+describe('clients that are in no package of the test suite', () => {
+	const post = (path, body, headers = {}) => server.data_plane(db.label, path, JSON.stringify(body), { headers });
+
+	test('§12.3 libsql-stateless: a probe, then v3 pipelines without a content type and with as few members as may be', async () => {
+		assert.equal((await server.data_plane(db.label, '/v3', undefined, { method: 'GET', token: null })).status, 200);
+		const one = await post('/v3/pipeline', { requests: [{ type: 'execute', stmt: { sql: 'SELECT 1 AS n' } }, { type: 'close' }] });
+		assert.equal(one.json.baton, null);
+		assert.deepEqual(one.json.results.map(({ response }) => response.type), ['execute', 'close']);
+		const ok = (step) => ({ type: 'ok', step });
+		const steps = [
+			{ stmt: { sql: 'BEGIN DEFERRED' } },
+			{ stmt: { sql: 'CREATE TABLE stateless(x)' }, condition: ok(0) },
+			{ stmt: { sql: 'INSERT INTO stateless VALUES (?)', args: [{ type: 'float', value: 1 }] }, condition: ok(1) },
+			{ stmt: { sql: 'COMMIT' }, condition: ok(2) },
+			{ stmt: { sql: 'ROLLBACK' }, condition: { type: 'not', cond: ok(3) } },
+		];
+		const batch = await post('/v3/pipeline', { requests: [{ type: 'batch', batch: { steps } }, { type: 'close' }] });
+		const { step_results, step_errors } = batch.json.results[0].response.result;
+		assert.deepEqual(step_errors, [null, null, null, null, null]);
+		assert.equal(step_results[2].affected_row_count, 1);
+		assert.equal(step_results[4], null);
+	});
+
+	test('§12.3 the Rust family: its headers are taken, and every answer to a read is 200', async () => {
+		const headers = { 'x-libsql-client-version': 'libsql-remote-0.9.30', 'x-namespace': db.label, 'x-turso-encryption-key': 'none' };
+		const described = await post('/v3/pipeline', { baton: null, requests: [{ type: 'describe', sql: 'SELECT :a AS a;' }] }, headers);
+		assert.deepEqual(described.json.results[0].response.result.params, [{ name: ':a' }]);
+		const stmt = { sql: 'SELECT :a AS a;', sql_id: null, args: [], named_args: [{ name: ':a', value: { type: 'integer', value: '5' } }], want_rows: true, replication_index: null };
+		const rows = await post('/v3/cursor', { baton: described.json.baton, batch: { steps: [{ condition: null, stmt }], replication_index: null } }, headers);
+		assert.equal(rows.status, 200);
+		assert.deepEqual(rows.text.trimEnd().split('\n').map((line) => JSON.parse(line).type ?? 'head'), ['head', 'step_begin', 'row', 'step_end']);
 	});
 });

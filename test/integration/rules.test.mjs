@@ -69,6 +69,17 @@ test('blocks', async (t) => {
 			await assert.rejects(server.rows(label, 'BEGIN'), blocked);
 		}
 	});
+	await t.test('of reads leave the end of a transaction alone', async () => {
+		for (const label of [db.label, replica.label])
+			for (const end of ['COMMIT', 'ROLLBACK', 'SAVEPOINT s']) {
+				await configure('blocks', { block_reads: false });
+				const run = stream(label);
+				answered(await run('BEGIN', 'SELECT count(*) FROM t'));
+				await configure('blocks', { block_reads: true });
+				const ended = answered(await run('SELECT count(*) FROM t', end, 'ROLLBACK'));
+				assert.deepEqual(ended.results.slice(0, 2).map((one) => one.error?.code), ['BLOCKED', undefined], `${end} at ${label}`);
+			}
+	});
 	await t.test('end at once', async () => {
 		await configure('blocks', { block_reads: false });
 		await server.rows(replica.label, 'INSERT INTO t VALUES (5)');

@@ -242,6 +242,20 @@ describe('idle streams', () => {
 		assert.equal(first(await run(settings.json.baton, ['PRAGMA foreign_keys', close])), '1');
 	});
 
+	test('§3.2 a request that runs for longer than the idle time keeps its stream', async () => {
+		const slow = (rows) => `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rows}) SELECT max(i) FROM n`;
+		const { baton } = (await run(null, ['BEGIN', 'INSERT INTO t VALUES (3)'])).json;
+		// Twice the idle time and more, by statements of which none needs long.
+		const begin = Date.now();
+		await run(null, [slow(300_000), close]);
+		const count_of_them = Math.ceil(5000 / (Date.now() - begin + 1)) + 1;
+		const from = Date.now();
+		const answer = await run(baton, [...Array.from({ length: count_of_them }, () => slow(300_000)), autocommit, 'SELECT count(*) FROM t', 'ROLLBACK', close]);
+		assert.ok(Date.now() - from > 2000, 'it took longer than a stream may be idle');
+		assert.equal(answer.json.results.at(-4).response.is_autocommit, false);
+		assert.equal(first(answer, count_of_them + 1), '1');
+	});
+
 	test('each request begins the time anew', async () => {
 		let { baton } = (await run(null, ['BEGIN', 'INSERT INTO t VALUES (9)'])).json;
 		const end = Date.now() + 5000;
