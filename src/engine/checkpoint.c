@@ -32,6 +32,12 @@ static bool seal(struct engine_database *db, struct error *err)
 	return (sealed || log_seal(db->log, last, err)) && log_sync(db->log, err);
 }
 
+// A replica has no history.
+static bool mark_end(struct engine_database *db, struct error *err)
+{
+	return db->role == ENGINE_REPLICA || log_mark_end(db->log, err);
+}
+
 // Lane held.
 static bool run_checkpoint(struct engine_database *db, int mode, struct error *err)
 {
@@ -39,7 +45,12 @@ static bool run_checkpoint(struct engine_database *db, int mode, struct error *e
 		return false;
 	if (!seal(db, err))
 		return false;
-	int rc = sqlite3_wal_checkpoint_v2(db->group.writer->db, "main", mode, NULL, NULL);
+	int frames = 0;
+	int moved = 0;
+	int rc = sqlite3_wal_checkpoint_v2(db->group.writer->db, "main", mode, &frames, &moved);
+	// Only then may the WAL be reset, and has been synced whole.
+	if (rc == SQLITE_OK && frames == moved && !mark_end(db, err))
+		return false;
 	if (rc == SQLITE_OK || rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
 		return true; // a reader holds some pages back: the next one moves them
 	return policy_sqlite_error(db->group.writer->db, rc, err);

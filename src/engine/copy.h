@@ -18,8 +18,8 @@ MUST_USE bool engine_copy(struct engine_database *primary, const char *path, con
 
 /// The same of a moment of the past (ms since 1970): every transaction acknowledged before it is in, none that began
 /// after it.
-/// Fails also: ERR_BAD_REQUEST  in the future, or "… outside the retention: …"
-///             ERR_CORRUPT      the history is damaged and begins anew with the present content
+/// Fails also: ERR_BAD_REQUEST  in the future, or "… outside the retention: …", also when the history is found to be
+///                              damaged: it begins anew with the present content
 MUST_USE bool engine_copy_of_moment(struct engine_database *primary, int64_t at_ms, const char *path,
 				    const struct job *job, struct error *err);
 

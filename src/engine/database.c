@@ -116,21 +116,58 @@ bool engine_database_is_untouched(const char *folder, const char *log_folder)
 
 // -- recovery -----------------------------------------------------------------------------------------
 
+// When it was committed stood in the history; the WAL tells it only of its last transaction.
+struct recovery {
+	struct engine_database *db;
+	uint32_t last_frame; // of the WAL
+	int64_t earliest_ms;
+};
+
 static bool append_recovered(void *context, struct log_txn *txn, struct error *err)
 {
-	struct engine_database *db = context;
+	struct recovery *recovery = context;
+	struct engine_database *db = recovery->db;
+	if (txn->wal.frame < recovery->last_frame)
+		txn->earliest_wall_ms = recovery->earliest_ms;
 	atomic_store(&db->page_count, txn->size_after);
 	return log_append(db->log, txn, err);
+}
+
+static bool read_wal(struct engine_database *db, const struct wal_summary *wal, uint32_t after,
+		     struct error *err)
+{
+	struct recovery recovery = {.db = db, .last_frame = wal->committed.frame};
+	recovery.earliest_ms = log_last_ms(db->log);
+	return wal_read(db->wal_path, after, append_recovered, &recovery, err);
 }
 
 // The new history begins behind what the WAL holds, and must say so: else the next start would take those
 // transactions for new ones.
 static bool restart_log(struct engine_database *db, const struct wal_summary *wal, struct error *err)
 {
-	if (!log_restart(db->log, log_appended(db->log) + 1, err))
+	struct log_lost lost;
+	uint64_t frame_no = log_appended(db->log);
+	if (log_lost_end(db->log, &lost) && lost.frame_no > frame_no)
+		frame_no = lost.frame_no;
+	trace_warn("database.history_restarted", "path", db->path, "reached_frame",
+		   TRACE_INT(log_appended(db->log)), "begins_after_frame", TRACE_INT(frame_no + 1));
+	if (!log_restart(db->log, frame_no + 1, err))
 		return false;
 	atomic_store(&db->base_missing, db->keeps_past);
 	return !wal->valid || (log_seal(db->log, wal->committed, err) && log_sync(db->log, err));
+}
+
+static bool is_same_life(const struct wal_summary *wal, const struct wal_position *position)
+{
+	return wal->valid && wal->committed.salt1 == position->salt1 &&
+	       wal->committed.salt2 == position->salt2;
+}
+
+// Whether the WAL's present life follows on the last one that the history knows: nothing between is missing.
+static bool is_next_life(struct engine_database *db, const struct wal_summary *wal, bool sealed)
+{
+	struct log_lost lost;
+	return sealed && (!log_lost_end(db->log, &lost) || is_same_life(wal, &lost.wal));
 }
 
 bool database_catch_up_log(struct engine_database *db, struct error *err)
@@ -140,20 +177,21 @@ bool database_catch_up_log(struct engine_database *db, struct error *err)
 		return false;
 	bool sealed;
 	struct wal_position last = log_wal_position(db->log, &sealed);
-	bool same_life = wal.valid && wal.committed.salt1 == last.salt1 && wal.committed.salt2 == last.salt2;
+	uint64_t before = log_appended(db->log);
 	bool ok;
-	if (same_life && wal.committed.frame < last.frame)
+	if (is_same_life(&wal, &last) && wal.committed.frame < last.frame)
 		ok = log_cut(db->log, wal.committed, err);
-	else if (same_life)
-		ok = wal_read(db->wal_path, last.frame, append_recovered, db, err);
-	else if (sealed)
-		ok = !wal.valid || wal_read(db->wal_path, 0, append_recovered, db, err);
+	else if (is_same_life(&wal, &last))
+		ok = read_wal(db, &wal, last.frame, err);
+	else if (is_next_life(db, &wal, sealed))
+		ok = !wal.valid || read_wal(db, &wal, 0, err);
 	else
 		ok = restart_log(db, &wal, err);
 	if (!ok)
 		return error_context(err, "complete the history from the write-ahead log");
-	if (!same_life && !sealed)
-		trace_warn("database.history_restarted", "path", db->path);
+	if (log_appended(db->log) > before)
+		trace_info("database.history_completed", "path", db->path, "after_frame", TRACE_INT(before),
+			   "to_frame", TRACE_INT(log_appended(db->log)));
 	atomic_store(&db->committed, log_appended(db->log));
 	if (wal.valid)
 		capture_resume(db->capture, wal.committed);

@@ -74,7 +74,10 @@ static bool make_base(struct engine_database *db, const struct job *job, struct 
 	copy_end(&copy);
 	if (!ok)
 		unlink(draft);
-	return ok && log_set_base(db->log, &content, job, err);
+	if (!ok || !log_set_base(db->log, &content, job, err))
+		return false;
+	trace_info("history.base_made", "path", db->path, "frame", TRACE_INT(content.frame_no));
+	return true;
 }
 
 // -- retention ----------------------------------------------------------------------------------------
@@ -113,22 +116,29 @@ static void report(struct engine_database *db, const struct error *err)
 		   err->detail);
 }
 
+static bool is_due(struct engine_database *db)
+{
+	return atomic_load(&db->base_missing) || log_is_retention_due(db->log);
+}
+
 static void retention_run(struct task *task)
 {
 	struct engine_database *db = CONTAINER_OF(task, struct engine_database, flush.retention_task);
 	struct error err;
 	bool ok = true;
 	// While one round runs, writers may fill further segments.
-	for (int round = 0; ok && round < ROUNDS_MAX && (round == 0 || log_is_retention_due(db->log));
-	     round++) {
+	for (int round = 0; ok && round < ROUNDS_MAX && (round == 0 || is_due(db)); round++) {
 		if (is_stopping(db) || flush_has_failed(db))
 			break;
 		ok = retain(db, &err);
-	}
-	if (!ok)
+		if (ok)
+			continue;
 		report(db, &err);
+		// What is damaged is gone: the next round begins with the present content.
+		ok = err.code == ERR_CORRUPT;
+	}
 	// Whoever reads the past holds it up; what failed may fail again.
-	if (log_is_retention_due(db->log) || atomic_load(&db->base_missing))
+	if (is_due(db))
 		atomic_store(&db->retention_again_ms, clock_monotonic_ms() + AGAIN_MS);
 	pthread_mutex_lock(&db->flush.mutex);
 	db->flush.retaining = false;
@@ -138,8 +148,7 @@ static void retention_run(struct task *task)
 
 void retention_if_due(struct engine_database *db)
 {
-	if (db->role != ENGINE_PRIMARY ||
-	    (!atomic_load(&db->base_missing) && !log_is_retention_due(db->log)) ||
+	if (db->role != ENGINE_PRIMARY || !is_due(db) ||
 	    clock_monotonic_ms() < atomic_load(&db->retention_again_ms) || atomic_load(&db->discarded))
 		return;
 	pthread_mutex_lock(&db->flush.mutex);
@@ -196,8 +205,12 @@ bool engine_copy_of_moment(struct engine_database *primary, int64_t at_ms, const
 	bool ok = restore(primary, at_ms, path, job, err);
 	if (!ok)
 		unlink(path);
-	if (!ok && err->code == ERR_CORRUPT)
+	if (!ok && err->code == ERR_CORRUPT) {
 		report(primary, err);
+		error_set(err, ERR_BAD_REQUEST,
+			  "timestamp is outside the retention: the kept history is damaged, and begins again "
+			  "with the present content");
+	}
 	// It has waited for us.
 	retention_if_due(primary);
 	return ok;

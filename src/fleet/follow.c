@@ -30,10 +30,15 @@ static int64_t due_ms(struct fleet_instance *replica, struct fleet_instance *pri
 	       distance_ms(fleet->distance, primary->spec.location, replica->spec.location);
 }
 
-static enum step after_failure(struct fleet_instance *replica, const struct error *err)
+static enum step after_failure(struct fleet_instance *replica, struct fleet_instance *primary,
+			       const struct error *err)
 {
+	// The history heals itself first, else the new copy would run into the same place.
+	if (err->code == ERR_CORRUPT)
+		engine_database_tend(primary->engine);
 	if (err->code == ERR_NOT_FOUND || err->code == ERR_CORRUPT || err->code == ERR_INTERNAL) {
-		trace_info("replica.refill", "instance", replica->spec.uuid, "reason", err->message);
+		trace_info("replica.refill", "instance", replica->spec.uuid, "reason", err->message, "detail",
+			   err->detail);
 		return STEP_REFILL;
 	}
 	trace_warn("replica.stalled", "instance", replica->spec.uuid, "error", err->message, "detail",
@@ -51,9 +56,9 @@ static enum step apply_next(struct fleet_instance *replica, struct fleet_instanc
 		return STEP_END;
 	*out_due_ms = clock_monotonic_ms() + RETRY_MS;
 	if (!follower->cursor && !open_cursor(replica, primary, &err))
-		return after_failure(replica, &err);
+		return after_failure(replica, primary, &err);
 	if (!follower->has_waiting && !log_cursor_next(follower->cursor, &follower->waiting, &found, &err))
-		return after_failure(replica, &err);
+		return after_failure(replica, primary, &err);
 	if (!found)
 		return STEP_IDLE;
 	follower->has_waiting = true;
@@ -63,7 +68,7 @@ static enum step apply_next(struct fleet_instance *replica, struct fleet_instanc
 		return STEP_LATER;
 	}
 	if (!engine_replica_apply(replica->engine, &follower->waiting, &err))
-		return after_failure(replica, &err);
+		return after_failure(replica, primary, &err);
 	follower->has_waiting = false;
 	return STEP_AGAIN;
 }

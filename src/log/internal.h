@@ -1,6 +1,6 @@
 /// internal: what the files of the log share. Not for other modules.
 ///
-/// Lock order: base_mutex → mutex.
+/// Lock order: base_mutex → mutex → the readers' list.
 #ifndef ATOLL_LOG_INTERNAL_H
 #define ATOLL_LOG_INTERNAL_H
 
@@ -8,8 +8,12 @@
 #include <stdatomic.h>
 
 #include "log/base.h"
+#include "log/end.h"
 #include "log/log.h"
 #include "log/segment.h"
+
+/// A reader that was given nothing for so long holds nothing up.
+enum { LOG_READER_MS = 30000 };
 
 struct segment {
 	uint64_t base_frame_no;
@@ -17,6 +21,9 @@ struct segment {
 	int64_t first_ms; // commit of its first transaction; known of the newest segment only
 	int64_t last_ms;  // of its last one, or of the one before when it has none; 0 = not known
 };
+
+/// The open cursors. They may be closed after the log.
+struct log_readers;
 
 struct log {
 	char *folder;
@@ -26,12 +33,16 @@ struct log {
 	_Atomic(uint64_t) durable;
 	_Atomic(uint64_t) appended;
 
+	struct log_readers *open_cursors;
+
 	pthread_mutex_t mutex;
 	// guarded by mutex
 	struct segment *segments; // oldest first; the last one is open for appending
 	size_t segment_count;
 	char id[LOG_ID_TEXT_BYTES];
 	int64_t begun_empty_ms; // this history began then with an empty database; 0 = it did not
+	bool is_damaged;        // a segment is; it and what is older goes with the next retention
+	uint64_t damaged_base;  // the newest such one
 
 	/// Held while the base is folded into, replaced, or copied.
 	pthread_mutex_t base_mutex;
@@ -45,10 +56,26 @@ struct log {
 	uint64_t chain;
 	struct wal_position wal;
 	bool sealed;
+	struct log_end noted_end; // as it stands in its file
 };
 
 // -- log.c
+char *segment_path(const char *folder, uint64_t base_frame_no);
 /// Removes the segments that end at or before frame_no, never the newest.
 void log_drop_segments(struct log *log, uint64_t frame_no);
+/// The segment that begins at `base` is damaged at `offset` of its file: reports it, and lets it and what is older go
+/// with the next retention. False when it is none of the history any more.
+bool log_note_damage(struct log *log, uint64_t base, uint64_t offset, const char *what);
+MUST_USE bool segment_read_header(int fd, struct segment_header *out, uint64_t *out_chain, struct error *err);
+/// Reads the record at `offset`; its payload goes to `payload`. *out_intact false: no record stands there.
+MUST_USE bool segment_read_record(int fd, uint64_t offset, uint64_t file_size, uint64_t chain,
+				  struct buffer *payload, struct record *out, bool *out_intact,
+				  struct error *err);
+
+// -- cursor.c
+struct log_readers *readers_make(void);
+void readers_release(struct log_readers *readers);
+/// The base_frame_no of the oldest segment that a moving reader is at; UINT64_MAX: there is none.
+uint64_t readers_oldest_base(struct log_readers *readers, int64_t now_ms);
 
 #endif

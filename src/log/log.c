@@ -21,9 +21,10 @@
 #include "base/clock.h"
 #include "base/crypt.h"
 #include "base/disk.h"
+#include "base/trace.h"
 #include "log/internal.h"
 
-static char *segment_path(const char *folder, uint64_t base_frame_no)
+char *segment_path(const char *folder, uint64_t base_frame_no)
 {
 	struct buffer path = {0};
 	buffer_printf(&path, "%s/%020llu.log", folder, (unsigned long long)base_frame_no);
@@ -63,7 +64,7 @@ static bool list_segments(struct log *log, struct error *err)
 	return true;
 }
 
-static bool read_header(int fd, struct segment_header *out, uint64_t *out_chain, struct error *err)
+bool segment_read_header(int fd, struct segment_header *out, uint64_t *out_chain, struct error *err)
 {
 	char bytes[SEGMENT_HEADER_BYTES];
 	if (!disk_read_at(fd, bytes, sizeof(bytes), 0, err) || !segment_decode_header(bytes, out, err))
@@ -72,9 +73,8 @@ static bool read_header(int fd, struct segment_header *out, uint64_t *out_chain,
 	return true;
 }
 
-// Reads the record at `offset`; its payload goes to `payload`. *out_intact false: no record stands there.
-static bool read_record(int fd, uint64_t offset, uint64_t file_size, uint64_t chain, struct buffer *payload,
-			struct record *out, bool *out_intact, struct error *err)
+bool segment_read_record(int fd, uint64_t offset, uint64_t file_size, uint64_t chain, struct buffer *payload,
+			 struct record *out, bool *out_intact, struct error *err)
 {
 	char bytes[RECORD_HEADER_BYTES];
 	*out_intact = false;
@@ -115,7 +115,7 @@ static bool scan_newest(struct log *log, struct wal_position limit, struct error
 	struct segment_header header;
 	uint64_t chain;
 	uint64_t file_size;
-	if (!read_header(log->fd, &header, &chain, err) || !disk_size(log->fd, &file_size, err))
+	if (!segment_read_header(log->fd, &header, &chain, err) || !disk_size(log->fd, &file_size, err))
 		return false;
 	memcpy(log->id, header.log_id, sizeof(log->id));
 	log->end = SEGMENT_HEADER_BYTES;
@@ -130,8 +130,10 @@ static bool scan_newest(struct log *log, struct wal_position limit, struct error
 	for (;;) {
 		struct record record;
 		bool intact;
-		if (!read_record(log->fd, log->end, file_size, log->chain, &payload, &record, &intact, err))
-			return false;
+		// What cannot be read is no record either.
+		if (!segment_read_record(log->fd, log->end, file_size, log->chain, &payload, &record, &intact,
+					 err))
+			break;
 		if (!intact || (record.kind == RECORD_TXN && is_beyond(record.txn.wal, limit)))
 			break;
 		appended = record.txn.frame_no;
@@ -143,6 +145,9 @@ static bool scan_newest(struct log *log, struct wal_position limit, struct error
 		log->sealed = record.kind == RECORD_SEAL;
 	}
 	if (file_size > log->end) {
+		trace_info("history.end_cut", "folder", log->folder, "segment",
+			   TRACE_INT(header.base_frame_no), "offset", TRACE_INT(log->end), "bytes",
+			   TRACE_INT(file_size - log->end));
 		if (ftruncate(log->fd, (off_t)log->end) != 0)
 			return error_set(err, ERR_IO, "cannot cut a log segment");
 		// What was cut continues the chain: were it to come back, it would stand for what is appended next.
@@ -181,8 +186,10 @@ static bool begin_segment(struct log *log, uint64_t base_frame_no, struct error 
 	log->chain = segment_chain_start(bytes);
 	pthread_mutex_lock(&log->mutex);
 	// An empty newest segment may be begun again at the same place.
-	if (log->segment_count > 0 && log->segments[log->segment_count - 1].base_frame_no == base_frame_no)
+	if (log->segment_count > 0 && log->segments[log->segment_count - 1].base_frame_no == base_frame_no) {
 		log->segment_count--;
+		log->is_damaged = log->is_damaged && log->damaged_base != base_frame_no;
+	}
 	add_segment(log, fresh);
 	pthread_mutex_unlock(&log->mutex);
 	return true;
@@ -204,7 +211,52 @@ static void drop_segment_file(struct log *log, uint64_t base_frame_no)
 	unlink(path);
 }
 
-// A segment whose header never reached the disk holds nothing; the one before is then the newest.
+// -- damage -------------------------------------------------------------------------------------------
+
+static void report_damage(const struct log *log, uint64_t base, uint64_t offset, const char *what)
+{
+	OWNED(text) char *path = segment_path(log->folder, base);
+	trace_warn("history.damaged", "file", path, "offset", TRACE_INT(offset), "error", what);
+}
+
+bool log_note_damage(struct log *log, uint64_t base, uint64_t offset, const char *what)
+{
+	bool listed = false;
+	pthread_mutex_lock(&log->mutex);
+	for (size_t i = 0; i < log->segment_count && !listed; i++)
+		listed = log->segments[i].base_frame_no == base;
+	bool known = log->is_damaged && log->damaged_base >= base;
+	if (listed && !known) {
+		log->is_damaged = true;
+		log->damaged_base = base;
+	}
+	pthread_mutex_unlock(&log->mutex);
+	if (listed && !known)
+		report_damage(log, base, offset, what);
+	return listed;
+}
+
+// Whether the header is that of the segment which the file's name promises.
+static bool check_header(const struct segment *segment, const char *log_id,
+			 const struct segment_header *header, struct error *err)
+{
+	if (header->base_frame_no != segment->base_frame_no)
+		return error_set(err, ERR_CORRUPT, "a log segment stands in the place of another");
+	if (log_id[0] != '\0' && strcmp(header->log_id, log_id) != 0)
+		return error_set(err, ERR_CORRUPT, "a log segment is of another history");
+	return true;
+}
+
+static void drop_newest(struct log *log, const char *why)
+{
+	uint64_t base = log->segments[log->segment_count - 1].base_frame_no;
+	report_damage(log, base, 0, why);
+	drop_segment_file(log, base);
+	log->segment_count--;
+}
+
+// A segment whose header never reached the disk holds nothing; the one before is then the newest. It is the same with one
+// that is damaged, but then the end of the history is lost: see log_lost_end.
 static bool open_existing(struct log *log, struct error *err)
 {
 	while (log->segment_count > 0) {
@@ -212,14 +264,35 @@ static bool open_existing(struct log *log, struct error *err)
 			return false;
 		struct segment_header header;
 		uint64_t chain;
-		if (read_header(log->fd, &header, &chain, err))
+		if (segment_read_header(log->fd, &header, &chain, err) &&
+		    check_header(&log->segments[log->segment_count - 1], "", &header, err))
 			return scan_newest(log, (struct wal_position){.frame = UINT32_MAX}, err);
-		if (err->code != ERR_CORRUPT)
-			return false;
-		drop_segment_file(log, log->segments[log->segment_count - 1].base_frame_no);
-		log->segment_count--;
+		drop_newest(log, err->message);
 	}
 	return true;
+}
+
+// What lies before a segment that is of no use leads nowhere.
+static void drop_oldest(struct log *log, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		drop_segment_file(log, log->segments[i].base_frame_no);
+	log->segment_count -= count;
+	memmove(log->segments, log->segments + count, log->segment_count * sizeof(struct segment));
+	trace_warn("history.shortened", "folder", log->folder, "segments_dropped", TRACE_INT(count),
+		   "begins_after_frame", TRACE_INT(log->segments[0].base_frame_no));
+}
+
+static bool look_at_closed(struct log *log, const struct segment *segment, struct segment_header *out_header,
+			   struct stat *out_status, struct error *err)
+{
+	uint64_t chain;
+	OWNED(text) char *path = segment_path(log->folder, segment->base_frame_no);
+	OWNED(fd) int fd = -1;
+	return disk_open(path, O_RDONLY, &fd, err) &&
+	       (fstat(fd, out_status) == 0 || error_errno(err, errno, path, "cannot look at a file")) &&
+	       segment_read_header(fd, out_header, &chain, err) &&
+	       check_header(segment, log->id, out_header, err);
 }
 
 // When the last transaction of a closed segment was committed is told by the header of the next one; if not there
@@ -231,13 +304,12 @@ static void fill_closed(struct log *log)
 		struct segment *segment = &log->segments[i - 1];
 		struct segment_header header = {0};
 		struct stat status = {0};
-		uint64_t chain;
-		struct error ignored;
-		OWNED(text) char *path = segment_path(log->folder, segment->base_frame_no);
-		OWNED(fd) int fd = -1;
-		if (disk_open(path, O_RDONLY, &fd, &ignored) && fstat(fd, &status) == 0 &&
-		    !read_header(fd, &header, &chain, &ignored))
-			header = (struct segment_header){0};
+		struct error err;
+		if (!look_at_closed(log, segment, &header, &status, &err)) {
+			report_damage(log, segment->base_frame_no, 0, err.message);
+			drop_oldest(log, i);
+			return;
+		}
 		if (i < log->segment_count) {
 			segment->size_bytes = (uint64_t)status.st_size;
 			segment->last_ms = next_last_ms ? next_last_ms : (int64_t)status.st_mtime * 1000;
@@ -246,6 +318,46 @@ static void fill_closed(struct log *log)
 		// The oldest segment's header, which comes last, tells how the history began.
 		log->begun_empty_ms = header.begun_empty_ms;
 	}
+}
+
+// -- the end ------------------------------------------------------------------------------------------
+
+static bool note_end(struct log *log, struct error *err)
+{
+	struct log_end end = {
+		.sequence = log->noted_end.sequence + 1, .frame_no = log_appended(log), .wal = log->wal};
+	memcpy(end.log_id, log->id, sizeof(end.log_id));
+	if (!end_write(log->folder, &end, err))
+		return false;
+	log->noted_end = end;
+	return true;
+}
+
+bool log_mark_end(struct log *log, struct error *err)
+{
+	const struct log_end *noted = &log->noted_end;
+	bool is_same = noted->sequence > 0 && noted->frame_no == log_appended(log) &&
+		       strcmp(noted->log_id, log->id) == 0 && noted->wal.salt1 == log->wal.salt1 &&
+		       noted->wal.salt2 == log->wal.salt2 && noted->wal.frame == log->wal.frame;
+	return is_same || note_end(log, err);
+}
+
+bool log_lost_end(const struct log *log, struct log_lost *out)
+{
+	const struct log_end *noted = &log->noted_end;
+	*out = (struct log_lost){.frame_no = noted->frame_no, .wal = noted->wal};
+	return noted->sequence > 0 &&
+	       (strcmp(noted->log_id, log->id) != 0 || log_appended(log) < noted->frame_no);
+}
+
+// Nothing was lost but the word that all is there.
+static void heal_seal(struct log *log)
+{
+	const struct log_end *noted = &log->noted_end;
+	if (noted->sequence > 0 && strcmp(noted->log_id, log->id) == 0 &&
+	    noted->frame_no == log_appended(log) && noted->wal.salt1 == log->wal.salt1 &&
+	    noted->wal.salt2 == log->wal.salt2 && noted->wal.frame == log->wal.frame)
+		log->sealed = true;
 }
 
 // A base without the setting, of another history, or with a gap behind it, leads nowhere.
@@ -258,6 +370,18 @@ static void open_base(struct log *log)
 		return;
 	base_remove(log->folder);
 	log->base.exists = false;
+}
+
+static bool begin_history(struct log *log, bool begins_empty, struct error *err)
+{
+	if (log->noted_end.sequence > 0)
+		trace_warn("history.lost", "folder", log->folder, "error",
+			   "no segment of the history is left: it begins anew");
+	crypt_uuid(log->id);
+	log->begun_empty_ms = begins_empty ? clock_wall_ms() : 0;
+	log->wal = (struct wal_position){0};
+	log->sealed = true;
+	return begin_segment(log, 0, err) && note_end(log, err);
 }
 
 bool log_open(const struct log_options *options, struct log **out, struct error *err)
@@ -275,17 +399,17 @@ bool log_open(const struct log_options *options, struct log **out, struct error 
 	log->sealed = true;
 	pthread_mutex_init(&log->mutex, NULL);
 	pthread_mutex_init(&log->base_mutex, NULL);
+	log->open_cursors = readers_make();
+	end_load(log->folder, &log->noted_end);
 	bool ok = list_segments(log, err) && open_existing(log, err);
-	if (ok && log->segment_count == 0) {
-		crypt_uuid(log->id);
-		log->begun_empty_ms = options->begins_empty ? clock_wall_ms() : 0;
-		ok = begin_segment(log, 0, err);
-	}
+	if (ok && log->segment_count == 0)
+		ok = begin_history(log, options->begins_empty, err);
 	if (!ok) {
 		log_close(log);
 		return error_context(err, "open the log");
 	}
 	fill_closed(log);
+	heal_seal(log);
 	open_base(log);
 	*out = log;
 	return true;
@@ -299,6 +423,7 @@ void log_close(struct log *log)
 		close(log->fd);
 	pthread_mutex_destroy(&log->mutex);
 	pthread_mutex_destroy(&log->base_mutex);
+	readers_release(log->open_cursors);
 	free(log->segments);
 	free(log->folder);
 	free(log);
@@ -347,6 +472,14 @@ struct wal_position log_wal_position(const struct log *log, bool *out_sealed)
 	return log->wal;
 }
 
+int64_t log_last_ms(struct log *log)
+{
+	pthread_mutex_lock(&log->mutex);
+	int64_t last_ms = log->segment_count > 0 ? log->segments[log->segment_count - 1].last_ms : 0;
+	pthread_mutex_unlock(&log->mutex);
+	return last_ms;
+}
+
 void log_drop_segments(struct log *log, uint64_t frame_no)
 {
 	size_t count = 0;
@@ -355,7 +488,13 @@ void log_drop_segments(struct log *log, uint64_t frame_no)
 		drop_segment_file(log, log->segments[count++].base_frame_no);
 	log->segment_count -= count;
 	memmove(log->segments, log->segments + count, log->segment_count * sizeof(struct segment));
+	bool healed = log->is_damaged && log->damaged_base < log->segments[0].base_frame_no;
+	log->is_damaged = log->is_damaged && !healed;
+	uint64_t begin = log->segments[0].base_frame_no;
 	pthread_mutex_unlock(&log->mutex);
+	if (healed)
+		trace_warn("history.shortened", "folder", log->folder, "segments_dropped", TRACE_INT(count),
+			   "begins_after_frame", TRACE_INT(begin));
 }
 
 bool log_close_segment(struct log *log, struct error *err)
@@ -452,7 +591,7 @@ bool log_cut(struct log *log, struct wal_position limit, struct error *err)
 	for (;;) {
 		struct segment_header header;
 		uint64_t chain;
-		if (!read_header(log->fd, &header, &chain, err))
+		if (!segment_read_header(log->fd, &header, &chain, err))
 			return false;
 		if (!is_beyond(header.wal, limit) || log->segment_count == 1)
 			return scan_newest(log, limit, err) && disk_sync_folder(log->folder, err);
@@ -471,137 +610,10 @@ bool log_restart(struct log *log, uint64_t frame_no, struct error *err)
 		drop_segment_file(log, log->segments[--log->segment_count].base_frame_no);
 	crypt_uuid(log->id);
 	log->begun_empty_ms = 0;
+	log->is_damaged = false;
 	pthread_mutex_unlock(&log->mutex);
 	log->wal = (struct wal_position){0};
 	log->sealed = true;
 	atomic_store(&log->appended, frame_no);
-	return begin_segment(log, frame_no, err);
-}
-
-// -- reading ------------------------------------------------------------------------------------------
-
-struct log_cursor {
-	struct log *log;
-	uint64_t frame_no; // last one delivered
-	int fd;
-	uint64_t segment_base;
-	uint64_t offset;
-	uint64_t chain;
-	struct buffer payload;
-};
-
-// The segment that holds the record after frame_no: the newest that does not begin later.
-static bool find_segment(struct log *log, uint64_t frame_no, uint64_t *out_base)
-{
-	bool found = false;
-	pthread_mutex_lock(&log->mutex);
-	for (size_t i = log->segment_count; i > 0 && !found; i--) {
-		if (log->segments[i - 1].base_frame_no <= frame_no) {
-			*out_base = log->segments[i - 1].base_frame_no;
-			found = true;
-		}
-	}
-	pthread_mutex_unlock(&log->mutex);
-	return found;
-}
-
-static bool gap(struct error *err)
-{
-	return error_set(err, ERR_NOT_FOUND, "this part of the history is no longer kept");
-}
-
-static bool cursor_enter(struct log_cursor *cursor, uint64_t base, struct error *err)
-{
-	fd_cleanup(&cursor->fd);
-	OWNED(text) char *path = segment_path(cursor->log->folder, base);
-	if (!disk_open(path, O_RDONLY, &cursor->fd, err))
-		return err->code == ERR_NOT_FOUND ? gap(err) : false;
-	struct segment_header header;
-	if (!read_header(cursor->fd, &header, &cursor->chain, err))
-		return false;
-	cursor->segment_base = base;
-	cursor->offset = SEGMENT_HEADER_BYTES;
-	return true;
-}
-
-// Reads the next record of the segment if one is complete there.
-static bool cursor_read(struct log_cursor *cursor, struct record *out, bool *out_intact, struct error *err)
-{
-	uint64_t size;
-	if (!disk_size(cursor->fd, &size, err) ||
-	    !read_record(cursor->fd, cursor->offset, size, cursor->chain, &cursor->payload, out, out_intact,
-			 err))
-		return false;
-	if (*out_intact) {
-		cursor->offset += out->size_bytes;
-		cursor->chain = out->checksum;
-	}
-	return true;
-}
-
-static bool cursor_skip(struct log_cursor *cursor, uint64_t frame_no, struct error *err)
-{
-	uint64_t at = cursor->segment_base;
-	while (at < frame_no) {
-		struct record record;
-		bool intact;
-		if (!cursor_read(cursor, &record, &intact, err))
-			return false;
-		if (!intact)
-			return gap(err);
-		at = record.txn.frame_no;
-	}
-	return at == frame_no ? true : gap(err);
-}
-
-bool log_cursor_open(struct log *log, uint64_t frame_no, struct log_cursor **out, struct error *err)
-{
-	uint64_t base;
-	if (frame_no > log_durable(log) || !find_segment(log, frame_no, &base))
-		return gap(err);
-	struct log_cursor *cursor = calloc(1, sizeof(*cursor));
-	ASSERT(cursor != NULL);
-	cursor->log = log;
-	cursor->fd = -1;
-	cursor->frame_no = frame_no;
-	if (!cursor_enter(cursor, base, err) || !cursor_skip(cursor, frame_no, err)) {
-		log_cursor_close(cursor);
-		return false;
-	}
-	*out = cursor;
-	return true;
-}
-
-bool log_cursor_next(struct log_cursor *cursor, struct log_txn *out, bool *out_found, struct error *err)
-{
-	*out_found = false;
-	if (cursor->frame_no >= log_durable(cursor->log))
-		return true;
-	uint64_t base;
-	if (!find_segment(cursor->log, cursor->frame_no, &base))
-		return gap(err);
-	if (base != cursor->segment_base && !cursor_enter(cursor, base, err))
-		return false;
-	struct record record;
-	bool intact;
-	do {
-		if (!cursor_read(cursor, &record, &intact, err))
-			return false;
-		if (!intact)
-			return error_set(err, ERR_CORRUPT, "a log segment is damaged");
-	} while (record.kind == RECORD_SEAL);
-	ASSERT(record.txn.frame_no == cursor->frame_no + record.txn.frame_count);
-	cursor->frame_no = record.txn.frame_no;
-	*out = record.txn;
-	*out_found = true;
-	return true;
-}
-
-void log_cursor_close(struct log_cursor *cursor)
-{
-	if (!cursor)
-		return;
-	fd_cleanup(&cursor->fd);
-	buffer_cleanup(&cursor->payload);
-	free(cursor);
+	return begin_segment(log, frame_no, err) && note_end(log, err);
 }

@@ -43,6 +43,7 @@ struct log_txn {
 	const char *pages;
 	int64_t committed_wall_ms;
 	struct wal_position wal;
+	int64_t earliest_wall_ms; // when it was committed is not known: then or later, until committed_wall_ms. 0: it is
 };
 
 struct log_options {
@@ -53,7 +54,9 @@ struct log_options {
 	bool begins_empty; // if the history is new: the database it begins with is empty
 };
 
-/// Opens or creates. The newest segment is verified; what follows its first damaged record is cut off.
+/// Opens or creates. The newest segment is verified, what follows its first damaged record is cut off; of the others the
+/// header is. A damaged one goes, with those before it. The rest is verified when it is read; what is damaged is never
+/// given to anybody, and goes with the next log_retain. Each is reported as history.damaged, with the file and the place.
 MUST_USE bool log_open(const struct log_options *options, struct log **out, struct error *err);
 void log_close(struct log *log);
 /// Whether nothing was ever appended to the history in this folder, which may be absent.
@@ -74,6 +77,16 @@ MUST_USE bool log_seal(struct log *log, struct wal_position position, struct err
 MUST_USE bool log_sync(struct log *log, struct error *err);
 /// Frames up to frame_no survive a crash and may be read.
 void log_mark_durable(struct log *log, uint64_t frame_no);
+
+/// Tells that the database file holds all of what was appended, and the WAL is only a copy. The history must reach here
+/// from now on: if a start finds less, what is missing was damaged or removed. After log_seal + log_sync.
+MUST_USE bool log_mark_end(struct log *log, struct error *err);
+struct log_lost {
+	uint64_t frame_no;       // where the history ended
+	struct wal_position wal; // only what this life of the WAL still holds can be had again
+};
+/// Whether the history once reached further than it does.
+bool log_lost_end(const struct log *log, struct log_lost *out);
 
 /// Recovery: drops the transactions that lie beyond `limit` in the life of the WAL that its salts name.
 MUST_USE bool log_cut(struct log *log, struct wal_position limit, struct error *err);
@@ -100,6 +113,8 @@ struct log_base {
 MUST_USE bool log_set_base(struct log *log, const struct log_base *content, const struct job *job,
 			   struct error *err);
 
+/// When the last transaction was committed; 0 = there is none, or it is not known.
+int64_t log_last_ms(struct log *log);
 /// Cheap. Whether log_retain would find something, or log_close_old_segment.
 bool log_is_retention_due(struct log *log);
 /// Drops what is surplus. Fails: ERR_CORRUPT a segment or the base is damaged: earlier moments are lost, and a new base
@@ -126,7 +141,8 @@ struct log_cursor;
 /// frame_no lies in no transaction boundary of this history: take a snapshot.
 MUST_USE bool log_cursor_open(struct log *log, uint64_t frame_no, struct log_cursor **out, struct error *err);
 /// The next durable transaction; *out_found false when there is none yet. Memory is the cursor's until the
-/// next call. Fails: ERR_NOT_FOUND (removed meanwhile), ERR_CORRUPT (checksum), ERR_IO.
+/// next call. Fails: ERR_NOT_FOUND (removed meanwhile), ERR_CORRUPT (damaged: take a snapshot; the history is healed by
+/// the next log_retain, see engine_database_tend), ERR_IO.
 MUST_USE bool log_cursor_next(struct log_cursor *cursor, struct log_txn *out, bool *out_found,
 			      struct error *err);
 void log_cursor_close(struct log_cursor *cursor);

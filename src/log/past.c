@@ -152,7 +152,14 @@ int64_t log_segment_ms(const struct log *log)
 	return ms > SEGMENT_MS_MIN ? ms : SEGMENT_MS_MIN;
 }
 
-// How many segments are over the limits of size and age; the newest never is.
+// Readers that move are waited for, until what they hold up is as much again as is kept.
+static bool is_held_locked(const struct log *log, const struct segment *oldest, uint64_t total)
+{
+	return total <= 2 * log->bytes_max &&
+	       readers_oldest_base(log->open_cursors, clock_monotonic_ms()) <= oldest->base_frame_no;
+}
+
+// How many segments are damaged, lead only to damaged ones, or are over the limits of size and age; the newest never is.
 static size_t count_surplus_locked(const struct log *log, int64_t now_ms)
 {
 	uint64_t total = 0;
@@ -161,8 +168,11 @@ static size_t count_surplus_locked(const struct log *log, int64_t now_ms)
 		total += log->segments[i].size_bytes;
 	while (surplus + 1 < log->segment_count) {
 		const struct segment *oldest = &log->segments[surplus];
+		bool damaged = log->is_damaged && oldest->base_frame_no <= log->damaged_base;
 		bool old = log->age_ms_max > 0 && oldest->last_ms < now_ms - log->age_ms_max;
-		if (total <= log->bytes_max && !old)
+		if (!damaged && total <= log->bytes_max && !old)
+			break;
+		if (!damaged && is_held_locked(log, oldest, total))
 			break;
 		total -= oldest->size_bytes;
 		surplus++;
@@ -175,6 +185,8 @@ static bool is_newest_old_locked(const struct log *log, int64_t now_ms)
 	if (log->segment_count == 0)
 		return false; // it is just beginning anew
 	const struct segment *newest = &log->segments[log->segment_count - 1];
+	if (log->is_damaged && log->damaged_base == newest->base_frame_no)
+		return true;
 	return log->age_ms_max > 0 && newest->first_ms != 0 &&
 	       newest->first_ms < now_ms - log_segment_ms(log);
 }
@@ -265,6 +277,18 @@ static bool copy_beginning(struct log *log, int64_t at_ms, int fd, const struct 
 	return position.page_count == 0 || base_copy(log->folder, position.page_count, fd, job, err);
 }
 
+// A crash or damage took the record of when it was committed.
+static bool uncertain(const struct log_txn *txn, struct error *err)
+{
+	char from[CLOCK_TEXT_BYTES];
+	char until[CLOCK_TEXT_BYTES];
+	clock_format(txn->earliest_wall_ms / 1000 * 1000, from);
+	clock_format((txn->committed_wall_ms + 999) / 1000 * 1000, until);
+	return error_set(err, ERR_BAD_REQUEST,
+			 "timestamp is outside the retention: between %s and %s the order of events was lost",
+			 from, until);
+}
+
 static bool apply_until(struct log *log, int64_t at_ms, uint64_t frame_no, uint64_t limit, int fd,
 			const struct job *job, uint32_t *page_count, struct error *err)
 {
@@ -276,8 +300,13 @@ static bool apply_until(struct log *log, int64_t at_ms, uint64_t frame_no, uint6
 	struct log_txn txn;
 	while (ok && found) {
 		ok = job_goes_on(job, err) && log_cursor_next(cursor, &txn, &found, err);
-		if (!ok || !found || txn.committed_wall_ms > at_ms || txn.frame_no > limit)
+		if (!ok || !found || txn.frame_no > limit)
 			break;
+		if (txn.committed_wall_ms > at_ms) {
+			ok = txn.earliest_wall_ms == 0 || txn.earliest_wall_ms > at_ms ||
+			     uncertain(&txn, err);
+			break;
+		}
 		ok = pages_apply(fd, &txn, page_count, err);
 	}
 	log_cursor_close(cursor);

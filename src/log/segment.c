@@ -5,7 +5,7 @@
 //            56 i64 begun_empty_ms · 64 i64 last_ms · 72 u64 checksum of bytes 0–71
 //   record   0 u32 magic ("ATXN" or "ASEL") · 4 u32 frame_count · 8 u64 frame_no of the last frame
 //            16 u32 size_after · 20 u32 salt1 · 24 u32 salt2 · 28 u32 wal frame · 32 i64 wall clock of the
-//            commit, ms 40 reserved, zero · 56 u64 checksum then frame_count u32 page numbers, then
+//            commit, ms · 40 i64 earliest moment of the commit, 0 = it is the wall clock's · 48 reserved, zero · 56 u64 checksum then frame_count u32 page numbers, then
 //            frame_count pages
 //
 // A record's checksum is XXH3-64 over its first 56 bytes, then over the page numbers, then over the pages,
@@ -132,6 +132,7 @@ uint64_t record_encode(const struct record *record, uint64_t chain, char bytes[R
 	put32(bytes + 24, txn->wal.salt2);
 	put32(bytes + 28, txn->wal.frame);
 	put64(bytes + 32, (uint64_t)txn->committed_wall_ms);
+	put64(bytes + 40, (uint64_t)txn->earliest_wall_ms);
 	uint64_t sum = checksum_of(record, chain, bytes);
 	put64(bytes + 56, sum);
 	return sum;
@@ -149,7 +150,8 @@ bool record_decode(const char bytes[RECORD_HEADER_BYTES], struct record *out)
 			.frame_count = count,
 			.size_after = get32(bytes + 16),
 			.wal = {get32(bytes + 20), get32(bytes + 24), get32(bytes + 28)},
-			.committed_wall_ms = (int64_t)get64(bytes + 32)},
+			.committed_wall_ms = (int64_t)get64(bytes + 32),
+			.earliest_wall_ms = (int64_t)get64(bytes + 40)},
 		.checksum = get64(bytes + 56),
 		.size_bytes = RECORD_HEADER_BYTES + (uint64_t)count * (sizeof(uint32_t) + LOG_PAGE_BYTES),
 	};
