@@ -234,12 +234,28 @@ static int give_certificate(gnutls_session_t session, const gnutls_datum_t *issu
 	return 0;
 }
 
+static unsigned threads_of(const struct net_options *options)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	return options->thread_count > 0 ? (unsigned)options->thread_count
+					 : (unsigned)(cores > 0 ? cores : 1);
+}
+
+static bool start_sockets(struct net_server *server, const struct net_options *options, struct error *err)
+{
+	const struct sockets_options sockets = {
+		.loop_count = threads_of(options),
+		.count_max = options->sockets_max,
+		.message_bytes_max = options->socket_message_bytes_max,
+		.queued_bytes_max = options->socket_queue_bytes_max,
+	};
+	return sockets_start(&sockets, &server->sockets, err);
+}
+
 static struct MHD_Daemon *start_daemon(struct net_server *server, const struct net_options *options,
 				       int listener)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned threads = options->thread_count > 0 ? (unsigned)options->thread_count
-						     : (unsigned)(cores > 0 ? cores : 1);
+	unsigned threads = threads_of(options);
 	// The library shares the connections out among its threads and starts none that would get none.
 	if (threads > options->connections_max)
 		threads = (unsigned)options->connections_max;
@@ -320,9 +336,7 @@ bool net_server_start(const struct net_options *options, struct net_server **out
 	}
 	if ((options->tls_cert && !tls_open(options->tls_cert, options->tls_key, &server->tls, err)) ||
 	    (listener.fd < 0 && !net_listen(options->listen, &listener, err)) ||
-	    (options->sockets_max > 0 &&
-	     !sockets_start(options->sockets_max, options->socket_message_bytes_max,
-			    options->socket_queue_bytes_max, &server->sockets, err))) {
+	    (options->sockets_max > 0 && !start_sockets(server, options, err))) {
 		server_free(server);
 		return false;
 	}

@@ -1,6 +1,6 @@
 /// socket: a WebSocket (RFC 6455), from the upgrade of a request to its end.
 ///
-/// One loop serves all sockets of a server. Whole messages come to `message`, one at a time. Pings are answered,
+/// A socket is served by one of its server's loops. Whole messages come to `message`, one at a time. Pings are answered,
 /// fragments are put together, and what breaks the RFC or a limit closes the connection with the code it names (1002,
 /// 1007 for text that is not UTF-8, 1009 for a message that is too large).
 ///
@@ -8,7 +8,7 @@
 ///          the reading, too (net_socket_pause).
 /// Life:    net_request_upgrade → opened → message* → closed, once, after which only references keep the struct.
 ///          net_server_drain asks their owners to come to an end.
-/// Threads: opened: a network thread. draining: the one that drains. The others: the loop, which they must not block. The
+/// Threads: opened: a network thread. draining: the one that drains. The others: its loop, which they must not block. The
 ///          functions: any thread. From draining and tick no function but net_socket_close and net_socket_pause may be called.
 #ifndef ATOLL_NET_SOCKET_H
 #define ATOLL_NET_SOCKET_H

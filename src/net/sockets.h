@@ -1,4 +1,4 @@
-/// sockets: the loop that serves a server's WebSockets. Private to net.
+/// sockets: the loops that serve a server's WebSockets, each socket one of them. Private to net.
 #ifndef ATOLL_NET_SOCKETS_H
 #define ATOLL_NET_SOCKETS_H
 
@@ -12,9 +12,15 @@ struct net_request;
 struct net_socket;
 struct sockets;
 
-MUST_USE bool sockets_start(size_t count_max, size_t message_bytes_max, size_t queued_bytes_max,
-			    struct sockets **out, struct error *err);
-/// Closes all with 1001 and takes no more.
+struct sockets_options {
+	size_t loop_count; // threads
+	size_t count_max;
+	size_t message_bytes_max;
+	size_t queued_bytes_max;
+};
+
+MUST_USE bool sockets_start(const struct sockets_options *options, struct sockets **out, struct error *err);
+/// Asks all their owners to come to an end, and takes no more.
 void sockets_drain(struct sockets *sockets);
 /// Ends all, and those at once that the library still gives over. Must precede the library's stop.
 void sockets_stop(struct sockets *sockets);
