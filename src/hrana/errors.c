@@ -146,11 +146,13 @@ void errors_write(struct json_writer *w, const struct error *err)
 int errors_write_body(struct buffer *body, const struct error *err, const char **out_content_type)
 {
 	const struct error_row *row = errors_row(err->code);
+	// Among results it has a code like the others; alone (/v1/execute) it is told as a protocol error is (hrana.md §6).
+	enum error_shape shape = err->code == ERR_RESPONSE_TOO_LARGE ? SHAPE_TEXT : row->shape;
 	struct json_writer w = json_write_to(body);
 	char text[sizeof(err->message) + 20];
 	// hrana-client compares the whole header value: a charset would hide the message from its users.
 	*out_content_type = "application/json";
-	switch (row->shape) {
+	switch (shape) {
 	case SHAPE_STATEMENT:
 	case SHAPE_MESSAGE:
 		errors_write(&w, err);

@@ -466,6 +466,13 @@ describe('codes that need a situation', () => {
 		assert.equal(answer.json.results[0].error.code, 'RESPONSE_TOO_LARGE');
 		assert.equal(answer.json.results[1].response.result.rows[0][0].value, '5');
 	});
+	test('§6 RESPONSE_TOO_LARGE at /v1 is 400 and a text', async () => {
+		const large = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) SELECT hex(zeroblob(50000)) FROM n";
+		told(await send('/v1/execute', { stmt: { sql: large } }), /^Response is too large/);
+		told(await send('/v1/batch', { batch: { steps: [step(null, 'INSERT INTO t VALUES (8)'), step(null, large)] } }), /^Response is too large/);
+		assert.equal(await count(), 1, 'what its steps did stays');
+		await server.rows(db.label, 'DELETE FROM t');
+	});
 	test('§6 the error of one request, whatever it is, leaves the stream as it is', async () => {
 		const failing = ['SELEC', '', 'SELECT 1; SELECT 2', 'SELECT ?', 'SELECT nope', 'SELECT * FROM nope', 'CREATE TEMP TABLE x(y)', "ATTACH 'x' AS y", 'PRAGMA wal_checkpoint', 'SELECT zeroblob(6000000)', "SELECT json('{')"];
 		const baton = await open();

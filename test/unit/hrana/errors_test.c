@@ -103,6 +103,7 @@ static void bodies_have_three_shapes(void **state)
 	assert_body(ERR_AUTH_JWT_INVALID, "The JWT is invalid",
 		    "{\"error\":\"Unauthorized: `The JWT is invalid`\"}", "application/json");
 	assert_body(ERR_BATON_REUSED, "spent", "spent", "text/plain; charset=utf-8");
+	assert_body(ERR_RESPONSE_TOO_LARGE, "large", "large", "text/plain; charset=utf-8");
 }
 
 // spec/hrana.md §4: protocol errors end a WebSocket with their text, internal ones without, and nothing else does.
