@@ -314,6 +314,9 @@ static bool start_doors(struct atolld *atolld, struct error *err)
 		.workers = atolld->workers,
 		.domain = settings->domain,
 		.request_bytes_max = (size_t)settings->request_body_max,
+		.result_bytes_max = (size_t)settings->result_bytes_max,
+		.connection_count_max = (int)settings->replica_connections_max,
+		.connection_idle_ms = settings->replica_idle_timeout,
 	};
 	if (!sync_open(&sync, &atolld->sync, err))
 		return false;
@@ -421,6 +424,7 @@ static void drain(struct atolld *atolld)
 	net_server_drain(atolld->server, clock_monotonic_ms() + atolld->settings.drain_timeout);
 	// What runs on is stopped, and gets the time to say so.
 	hrana_interrupt(atolld->hrana);
+	sync_interrupt(atolld->sync);
 	atomic_store(&atolld->stopping, true);
 	net_server_drain(atolld->server, clock_monotonic_ms() + LAST_WORD_MS);
 }

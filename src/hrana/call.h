@@ -9,10 +9,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/admission.h"
 #include "base/error.h"
 #include "base/json_read.h"
 #include "fleet/session.h"
-#include "hrana/admission.h"
 #include "hrana/baton.h"
 #include "hrana/decode.h"
 #include "hrana/internal.h"

@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 
+#include "base/admission.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/workers.h"
-#include "hrana/admission.h"
 #include "hrana/cursor.h"
 #include "hrana/errors.h"
 #include "hrana/program.h"

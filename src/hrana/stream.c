@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/crypt.h"
-#include "hrana/list.h"
+#include "base/list.h"
 #include "hrana/stored_sql.h"
 #include "net/server.h"
 

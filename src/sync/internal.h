@@ -6,12 +6,18 @@
 #include "platform/access.h"
 #include "sync/sync.h"
 
+struct admission;
+struct peers;
+
 struct sync {
 	struct fleet *fleet;
 	struct access *access;
 	struct workers *workers;
 	char *domain; // in lower case, with a leading dot
 	struct net_route *routes;
+	struct peers *peers;
+	struct admission *admission; // of programs
+	size_t result_bytes_max;
 	uint8_t session_key[32]; // of this life of the server
 };
 

@@ -2,10 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/admission.h"
 #include "base/arena.h"
 #include "base/json_write.h"
 #include "net/target.h"
 #include "sync/internal.h"
+#include "sync/peers.h"
+#include "sync/proxy.h"
 #include "sync/pull.h"
 
 // -- who asks -----------------------------------------------------------------------------------------
@@ -94,6 +97,10 @@ static const struct net_route routes[] = {
 	{"POST", "/wal_log.ReplicationLog/Snapshot", pull_handle_snapshot, NET_INLINE, BODY_MESSAGE, NULL},
 	{"POST", "/wal_log.ReplicationLog/LogEntries", pull_handle_log_entries, NET_INLINE, BODY_MESSAGE,
 	 NULL},
+	{"POST", "/proxy.Proxy/Execute", proxy_handle_execute, NET_INLINE, BODY_MESSAGE, NULL},
+	{"POST", "/proxy.Proxy/Describe", proxy_handle_describe, NET_INLINE, BODY_MESSAGE, NULL},
+	{"POST", "/proxy.Proxy/Disconnect", proxy_handle_disconnect, NET_INLINE, BODY_MESSAGE, NULL},
+	{"POST", "/proxy.Proxy/StreamExec", proxy_handle_stream, NET_INLINE, BODY_MESSAGE, NULL},
 };
 
 static bool is_own_path(const char *path)
@@ -147,6 +154,9 @@ struct net_site sync_site(struct sync *sync)
 	};
 }
 
+// Of a database at a moment.
+enum { PROGRAMS_RUNNING_MAX = 32, PROGRAMS_WAITING_MAX = 1024 };
+
 // -- life ---------------------------------------------------------------------------------------------
 
 bool sync_open(const struct sync_options *options, struct sync **out, struct error *err)
@@ -170,14 +180,31 @@ bool sync_open(const struct sync_options *options, struct sync **out, struct err
 	for (size_t i = 0; i < ARRAY_LENGTH(routes); i++)
 		sync->routes[i].body_bytes_max = routes[i].body_bytes_max ? options->request_bytes_max : 0;
 	crypt_random(sync->session_key, sizeof(sync->session_key));
+	sync->result_bytes_max = options->result_bytes_max;
+	sync->admission = admission_create(PROGRAMS_RUNNING_MAX, PROGRAMS_WAITING_MAX);
+	const struct peers_options peers = {
+		.fleet = options->fleet,
+		.access = options->access,
+		.workers = options->workers,
+		.count_max = options->connection_count_max,
+		.idle_ms = options->connection_idle_ms,
+	};
+	sync->peers = peers_create(&peers);
 	*out = sync;
 	return true;
+}
+
+void sync_interrupt(struct sync *sync)
+{
+	peers_interrupt(sync->peers);
 }
 
 void sync_close(struct sync *sync)
 {
 	if (!sync)
 		return;
+	peers_close(sync->peers);
+	admission_destroy(sync->admission);
 	free(sync->routes);
 	free(sync->domain);
 	free(sync);

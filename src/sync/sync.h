@@ -20,6 +20,9 @@ struct sync_options {
 	struct workers *workers;
 	const char *domain; // "localhost": {label}.localhost is a database
 	size_t request_bytes_max;
+	size_t result_bytes_max;  // of a program
+	int connection_count_max; // by which replicas write to a database
+	int64_t connection_idle_ms;
 };
 
 MUST_USE bool sync_open(const struct sync_options *options, struct sync **out, struct error *err);
@@ -27,6 +30,8 @@ MUST_USE bool sync_open(const struct sync_options *options, struct sync **out, s
 /// Stands before the SQL protocol's site: it claims its own paths of a database alone.
 struct net_site sync_site(struct sync *sync);
 
+/// Stops the programs that run; nothing more begins.
+void sync_interrupt(struct sync *sync);
 /// No request may be under way. NULL is fine.
 void sync_close(struct sync *sync);
 

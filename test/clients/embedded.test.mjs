@@ -54,6 +54,10 @@ async function assert_same(file, db) {
 
 const run = (db, sql, label = db.label) => server.rows(label, sql);
 
+// A statement that is not read to its end pins what its client sees of the file (spec/replication.md §1): never get().
+const rows = (client, sql, ...args) => client.prepare(sql).all(...args);
+const count = (client, where = '1') => rows(client, `SELECT count(*) AS c FROM things WHERE ${where}`)[0].c;
+
 async function fill(db, table = 'things', count = 100) {
 	await run(db, `CREATE TABLE ${table} (id INTEGER PRIMARY KEY, name TEXT UNIQUE, n REAL, b BLOB)`);
 	await run(
@@ -68,11 +72,11 @@ test('a first sync brings the whole database, a further one what came since', as
 	await fill(db);
 	const client = open(t, db);
 	assert.ok((await client.sync()).frames_synced > 0);
-	assert.equal(client.prepare('SELECT count(*) AS c FROM things').get().c, 100);
+	assert.equal(count(client), 100);
 	await assert_same(client.file, db);
 	await run(db, "INSERT INTO things (name) VALUES ('later')");
 	await client.sync();
-	assert.equal(client.prepare("SELECT count(*) AS c FROM things WHERE name = 'later'").get().c, 1);
+	assert.equal(count(client, "name = 'later'"), 1);
 	await assert_same(client.file, db);
 	assert.equal((await client.sync()).frames_synced, 0);
 });
@@ -103,4 +107,47 @@ test('many pages, and one transaction of many', async (t) => {
 	const other = open(t, db);
 	await other.sync();
 	await assert_same(other.file, db);
+});
+
+test('writes go to the primary and are read here at once', async (t) => {
+	const db = await new_database();
+	await fill(db);
+	const client = open(t, db);
+	await client.sync();
+	const insert = client.prepare('INSERT INTO things (name, n, b) VALUES (?, ?, ?)');
+	const done = insert.run('mine', 1.5, Buffer.from([0, 1, 255]));
+	assert.equal(done.changes, 1);
+	assert.equal(Number(done.lastInsertRowid), 101);
+	const [row] = rows(client, "SELECT * FROM things WHERE name = 'mine'");
+	assert.deepEqual([row.id, row.n, [...new Uint8Array(row.b)]], [101, 1.5, [0, 1, 255]]);
+	assert.equal((await run(db, "SELECT count(*) AS c FROM things WHERE name = 'mine'"))[0].c, 1);
+	client.exec("CREATE TABLE more (a TEXT); INSERT INTO more VALUES ('Grüße 👋'); INSERT INTO more VALUES (NULL)");
+	assert.deepEqual(rows(client, 'SELECT a FROM more'), [{ a: 'Grüße 👋' }, { a: null }]);
+	client.prepare('UPDATE things SET n = :n WHERE id = $id').run({ n: 9007199254740993n, id: 1 });
+	assert.throws(() => insert.run('mine', 0, null), /UNIQUE constraint failed: things.name/);
+	assert.throws(() => client.exec('INSERT INTO nowhere VALUES (1)'), /no such table: nowhere/);
+	await assert_same(client.file, db);
+});
+
+test('a transaction is one connection: its own reads see it, others do not', async (t) => {
+	const db = await new_database();
+	await fill(db);
+	const client = open(t, db);
+	await client.sync();
+	client.exec('BEGIN');
+	client.prepare("INSERT INTO things (name) VALUES ('inside')").run();
+	assert.equal(client.inTransaction, true);
+	assert.equal(count(client), 101);
+	assert.deepEqual(client.prepare('SELECT name, n FROM things WHERE id = 101').raw().all(), [['inside', null]]);
+	assert.equal((await run(db, 'SELECT count(*) AS c FROM things'))[0].c, 100);
+	client.exec('ROLLBACK');
+	assert.equal(client.inTransaction, false);
+	assert.equal(count(client), 100);
+	const many = client.transaction((names) => {
+		for (const name of names) client.prepare('INSERT INTO things (name) VALUES (?)').run(name);
+	});
+	many(['a', 'b', 'c']);
+	assert.throws(() => many(['d', 'a']), /UNIQUE/);
+	assert.equal(count(client), 103);
+	await assert_same(client.file, db);
 });

@@ -2,8 +2,8 @@
 /// that.
 ///
 /// So one database that is slow, or asked too much, does not take all workers from the others.
-#ifndef ATOLL_HRANA_ADMISSION_H
-#define ATOLL_HRANA_ADMISSION_H
+#ifndef ATOLL_BASE_ADMISSION_H
+#define ATOLL_BASE_ADMISSION_H
 
 #include <stdbool.h>
 

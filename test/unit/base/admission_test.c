@@ -4,7 +4,7 @@
 
 #include <cmocka.h>
 
-#include "hrana/admission.h"
+#include "base/admission.h"
 
 struct one {
 	struct admission_ticket ticket;

@@ -1,4 +1,4 @@
-#include "hrana/admission.h"
+#include "base/admission.h"
 
 #include <pthread.h>
 #include <stdint.h>

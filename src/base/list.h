@@ -1,6 +1,6 @@
 /// list: doubly linked rings, embedded in their members. A head is a link that points to itself.
-#ifndef ATOLL_HRANA_LIST_H
-#define ATOLL_HRANA_LIST_H
+#ifndef ATOLL_BASE_LIST_H
+#define ATOLL_BASE_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
