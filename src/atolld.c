@@ -317,6 +317,8 @@ static bool start_doors(struct atolld *atolld, struct error *err)
 		.result_bytes_max = (size_t)settings->result_bytes_max,
 		.connection_count_max = (int)settings->replica_connections_max,
 		.connection_idle_ms = settings->replica_idle_timeout,
+		.long_poll_ms_max = settings->long_poll_max,
+		.reply_ms_max = settings->sync_reply_timeout,
 	};
 	if (!sync_open(&sync, &atolld->sync, err))
 		return false;
@@ -421,6 +423,7 @@ static void drain(struct atolld *atolld)
 {
 	api_drain(atolld->api);
 	hrana_drain(atolld->hrana);
+	sync_drain(atolld->sync);
 	net_server_drain(atolld->server, clock_monotonic_ms() + atolld->settings.drain_timeout);
 	// What runs on is stopped, and gets the time to say so.
 	hrana_interrupt(atolld->hrana);

@@ -368,3 +368,13 @@ uint64_t engine_database_size_bytes(struct engine_database *db)
 {
 	return (uint64_t)atomic_load(&db->page_count) * LOG_PAGE_BYTES;
 }
+
+// The number is stored in the middle of a commit.
+bool engine_database_page_count_at(struct engine_database *db, uint64_t frame_no, uint32_t *out)
+{
+	uint64_t commits = atomic_load(&db->commits_ended);
+	bool at_rest = atomic_load(&db->commits_begun) == commits;
+	*out = atomic_load(&db->page_count);
+	return at_rest && atomic_load(&db->committed) == frame_no &&
+	       atomic_load(&db->commits_begun) == commits;
+}

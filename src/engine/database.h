@@ -88,6 +88,8 @@ uint64_t engine_database_committed(struct engine_database *db);
 uint64_t engine_database_durable(struct engine_database *db);
 /// Of the content: what the file has once the write-ahead log is moved into it.
 uint64_t engine_database_size_bytes(struct engine_database *db);
+/// Pages of a primary at frame_no. False when that is not the last commit, or somebody is just committing.
+bool engine_database_page_count_at(struct engine_database *db, uint64_t frame_no, uint32_t *out);
 
 /// Waits until frame_no is durable (primary) or applied (replica). Fails: ERR_IO, ERR_FULL (never will be),
 /// ERR_TIMEOUT.

@@ -87,6 +87,16 @@ bool fleet_history_read(struct fleet_history *history, uint64_t frame_no, struct
 	       log_cursor_open(engine_database_log(history->primary->engine), frame_no, out, err);
 }
 
+struct log *fleet_history_log(struct fleet_history *history)
+{
+	return engine_database_log(history->primary->engine);
+}
+
+bool fleet_history_page_count(struct fleet_history *history, uint64_t frame_no, uint32_t *out)
+{
+	return engine_database_page_count_at(history->primary->engine, frame_no, out);
+}
+
 struct fleet_instance *fleet_history_instance(struct fleet_history *history)
 {
 	return history->primary;

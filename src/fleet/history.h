@@ -20,6 +20,7 @@ struct fleet;
 struct fleet_history;
 struct fleet_instance;
 struct fleet_snapshot;
+struct log;
 struct log_cursor;
 
 /// Opens the database if it is not, which blocks. Fails: as fleet_acquire, ERR_NOT_READY without a primary, ERR_BLOCKED
@@ -43,6 +44,10 @@ MUST_USE bool fleet_history_position(struct fleet_history *history, struct fleet
 ///        ERR_CORRUPT, ERR_IO
 MUST_USE bool fleet_history_read(struct fleet_history *history, uint64_t frame_no, struct log_cursor **out,
 				 struct error *err);
+/// The log itself, for log/changes.h. As long as the history.
+struct log *fleet_history_log(struct fleet_history *history);
+/// Pages of the database at the position, which is one that fleet_history_position gave. False when it was left meanwhile.
+bool fleet_history_page_count(struct fleet_history *history, uint64_t frame_no, uint32_t *out);
 /// The primary's instance, held by the history: for sessions on it.
 struct fleet_instance *fleet_history_instance(struct fleet_history *history);
 /// Bytes that were sent of it (fleet/meter.h).

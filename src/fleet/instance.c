@@ -54,6 +54,7 @@ static void on_durable(void *context)
 	pthread_mutex_lock(&database->mutex);
 	for (size_t i = 0; i < database->instance_count; i++)
 		poke_replica_locked(database->instances[i]);
+	await_tell_locked(database);
 	pthread_mutex_unlock(&database->mutex);
 }
 

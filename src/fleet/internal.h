@@ -16,6 +16,7 @@
 #include "log/log.h"
 
 struct distance;
+struct fleet_wait;
 struct metered_database;
 
 enum { METER_SLOTS = 256 };
@@ -81,6 +82,7 @@ struct fleet_database {
 	size_t instance_count;
 	char (*filling)[CRYPT_UUID_TEXT_BYTES]; // replicas whose folders are being written
 	size_t filling_count;
+	struct fleet_wait *waits; // for the primary's history to go on (await.c)
 };
 
 /// How a replica follows; see follow.c.
@@ -191,6 +193,10 @@ void meter_forget_storage(struct fleet *fleet, const char *database, const char 
 // -- retention.c
 void retention_start(struct fleet *fleet);
 void retention_stop(struct fleet *fleet);
+
+// -- await.c
+/// The primary's history goes on: tells whoever waits for that. The database's mutex is held.
+void await_tell_locked(struct fleet_database *database);
 
 // -- follow.c
 void follow_init(struct fleet_instance *replica);

@@ -65,9 +65,10 @@ void decode_check_reference(struct decoder *decoder, uint32_t step, size_t own_s
 		decode_broke(decoder, "Invalid reference to step in a batch condition");
 }
 
+// Replicas push with it to version 2 (spec/replication.md §6), though that came before it.
 void decode_check_autocommit(struct decoder *decoder)
 {
-	if (decoder->version < 3)
+	if (decoder->version < (decoder->on_socket ? 3 : 2))
 		decode_broke(decoder,
 			     "The `is_autocommit` condition is only supported in protocol version hrana3 "
 			     "and higher");

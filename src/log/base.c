@@ -199,6 +199,28 @@ bool base_copy(const char *folder, uint32_t page_count, int to, const struct job
 	       disk_copy(pages, to, err) && for_each_piece(to, page_count, job, compare_sums, &sums, err);
 }
 
+bool base_open_to_read(const char *folder, uint32_t page_count, struct base_files *out, struct error *err)
+{
+	OWNED(text) char *pages_path = path_in(folder, "base.db");
+	OWNED(text) char *sums_path = path_in(folder, "base.sum");
+	OWNED(fd) int pages = -1;
+	OWNED(fd) int sums = -1;
+	if (!disk_open(pages_path, O_RDONLY, &pages, err) || !disk_open(sums_path, O_RDONLY, &sums, err))
+		return false;
+	*out = (struct base_files){.pages = pages, .sums = sums, .page_count = page_count};
+	pages = sums = -1;
+	return true;
+}
+
+bool base_read_page(const struct base_files *files, uint32_t page_no, char out[LOG_PAGE_BYTES],
+		    struct error *err)
+{
+	ASSERT(page_no >= 1 && page_no <= files->page_count);
+	return disk_read_at(files->pages, out, LOG_PAGE_BYTES, (uint64_t)(page_no - 1) * LOG_PAGE_BYTES,
+			    err) &&
+	       compare_sums((void *)(uintptr_t)&files->sums, out, page_no, 1, err);
+}
+
 // -- folding ------------------------------------------------------------------------------------------
 
 static bool cut(int fd, uint64_t size, struct error *err)

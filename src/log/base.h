@@ -43,6 +43,12 @@ struct base_files {
 };
 MUST_USE bool base_open(const char *folder, const struct base_position *position, struct base_files *out,
 			struct error *err);
+/// To be read only: page_count of them.
+MUST_USE bool base_open_to_read(const char *folder, uint32_t page_count, struct base_files *out,
+				struct error *err);
+/// Fails: ERR_CORRUPT, …
+MUST_USE bool base_read_page(const struct base_files *files, uint32_t page_no, char out[LOG_PAGE_BYTES],
+			     struct error *err);
 MUST_USE bool base_apply(struct base_files *files, const struct log_txn *txn, struct error *err);
 MUST_USE bool base_sync(struct base_files *files, struct error *err);
 void base_close(struct base_files *files);

@@ -23,7 +23,8 @@ struct log_readers {
 struct log_cursor {
 	struct log *log;
 	struct log_readers *readers;
-	uint64_t frame_no; // last one delivered
+	uint64_t frame_no;    // last one delivered
+	uint32_t size_before; // pages of the database where it was opened; 0 = not told
 	int fd;
 	uint64_t offset;
 	uint64_t chain;
@@ -133,6 +134,8 @@ static bool cursor_pass(struct log_cursor *cursor, uint64_t *out_frame_no, struc
 	cursor->offset += record.size_bytes;
 	cursor->chain = record.checksum;
 	*out_frame_no = record.txn.frame_no;
+	if (record.kind == RECORD_TXN)
+		cursor->size_before = record.txn.size_after;
 	return true;
 }
 
@@ -247,6 +250,17 @@ bool log_cursor_next(struct log_cursor *cursor, struct log_txn *out, bool *out_f
 	*out = record.txn;
 	*out_found = true;
 	return true;
+}
+
+uint32_t cursor_size_before(const struct log_cursor *cursor)
+{
+	return cursor->size_before;
+}
+
+void cursor_place(const struct log_cursor *cursor, uint64_t *out_base, uint64_t *out_offset)
+{
+	*out_base = cursor->segment_base;
+	*out_offset = cursor->offset;
 }
 
 void log_cursor_close(struct log_cursor *cursor)

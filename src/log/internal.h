@@ -73,9 +73,20 @@ MUST_USE bool segment_read_record(int fd, uint64_t offset, uint64_t file_size, u
 				  struct error *err);
 
 // -- cursor.c
+/// Pages of the database where the cursor was opened; 0 = the segment does not tell.
+uint32_t cursor_size_before(const struct log_cursor *cursor);
+/// Where the last transaction that it gave ends: in the segment that begins at *out_base, at *out_offset of its file.
+void cursor_place(const struct log_cursor *cursor, uint64_t *out_base, uint64_t *out_offset);
 struct log_readers *readers_make(void);
 void readers_release(struct log_readers *readers);
 /// The base_frame_no of the oldest segment that a moving reader is at; UINT64_MAX: there is none.
 uint64_t readers_oldest_base(struct log_readers *readers, int64_t now_ms);
+
+// -- past.c
+/// Until past_end_reading nothing is folded or dropped. *out: the content that the kept history goes on from; *out_whole
+/// false: its pages are not there, and of *out only frame_no counts.
+MUST_USE bool past_begin_reading(struct log *log, struct base_position *out, bool *out_whole,
+				 struct error *err);
+void past_end_reading(struct log *log);
 
 #endif

@@ -340,3 +340,35 @@ bool log_restore(struct log *log, int64_t at_ms, uint64_t limit, int fd, const s
 		*out_page_count = page_count;
 	return ok;
 }
+
+// -- pages --------------------------------------------------------------------------------------------
+
+bool past_begin_reading(struct log *log, struct base_position *out, bool *out_whole, struct error *err)
+{
+	struct base_position position = {0};
+	pthread_mutex_lock(&log->base_mutex);
+	bool whole = base_fits(log);
+	// A crash may have cut a folding.
+	bool ok = !whole || log->base.position.folding == 0 || fold(log, 0, NULL, err);
+	if (whole && ok)
+		position = log->base.position;
+	else
+		whole = begins_empty(log);
+	if (ok && !whole) {
+		pthread_mutex_lock(&log->mutex);
+		position.frame_no = log->segments[0].base_frame_no;
+		pthread_mutex_unlock(&log->mutex);
+	}
+	log->readers += ok;
+	pthread_mutex_unlock(&log->base_mutex);
+	if (ok) {
+		*out = position;
+		*out_whole = whole;
+	}
+	return ok;
+}
+
+void past_end_reading(struct log *log)
+{
+	end_reading(log, false);
+}

@@ -19,6 +19,9 @@ struct sync {
 	struct admission *admission; // of programs
 	size_t result_bytes_max;
 	uint8_t session_key[32]; // of this life of the server
+	struct polls *polls;
+	int64_t long_poll_ms_max;
+	int64_t reply_ms_max;
 };
 
 /// Checks who asks, for the database that the request's label names: by `Authorization`, or as gRPC clients send it by

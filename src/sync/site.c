@@ -8,8 +8,10 @@
 #include "net/target.h"
 #include "sync/internal.h"
 #include "sync/peers.h"
+#include "sync/poll.h"
 #include "sync/proxy.h"
 #include "sync/pull.h"
+#include "sync/updates.h"
 
 // -- who asks -----------------------------------------------------------------------------------------
 
@@ -34,7 +36,10 @@ static int status_of(const struct error *err)
 		return 413;
 	case ERR_FORBIDDEN:
 		return 403;
+	case ERR_STALE:
+		return 410;
 	case ERR_NOT_READY:
+	case ERR_TRANSACTION_BUSY:
 	case ERR_SHUTDOWN:
 		return 503;
 	case ERR_INTERNAL:
@@ -101,6 +106,7 @@ static const struct net_route routes[] = {
 	{"POST", "/proxy.Proxy/Describe", proxy_handle_describe, NET_INLINE, BODY_MESSAGE, NULL},
 	{"POST", "/proxy.Proxy/Disconnect", proxy_handle_disconnect, NET_INLINE, BODY_MESSAGE, NULL},
 	{"POST", "/proxy.Proxy/StreamExec", proxy_handle_stream, NET_INLINE, BODY_MESSAGE, NULL},
+	{"POST", "/pull-updates", updates_handle, NET_INLINE, BODY_MESSAGE, NULL},
 };
 
 static bool is_own_path(const char *path)
@@ -190,6 +196,9 @@ bool sync_open(const struct sync_options *options, struct sync **out, struct err
 		.idle_ms = options->connection_idle_ms,
 	};
 	sync->peers = peers_create(&peers);
+	sync->long_poll_ms_max = options->long_poll_ms_max;
+	sync->reply_ms_max = options->reply_ms_max;
+	sync->polls = polls_create(options->workers);
 	*out = sync;
 	return true;
 }
@@ -199,12 +208,18 @@ void sync_interrupt(struct sync *sync)
 	peers_interrupt(sync->peers);
 }
 
+void sync_drain(struct sync *sync)
+{
+	polls_end(sync->polls);
+}
+
 void sync_close(struct sync *sync)
 {
 	if (!sync)
 		return;
 	peers_close(sync->peers);
 	admission_destroy(sync->admission);
+	polls_free(sync->polls);
 	free(sync->routes);
 	free(sync->domain);
 	free(sync);

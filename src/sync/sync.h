@@ -2,7 +2,7 @@
 /// not have, and send what they write to its primary.
 ///
 /// What is told is durable: a position that a client has got from here is never taken back under the same history.
-/// Life:    sync_open → sync_site for net_server_start → … → net_server_stop → sync_close → workers_stop.
+/// Life:    sync_open → sync_site for net_server_start → … → sync_drain → net_server_drain → net_server_stop → sync_close → workers_stop.
 #ifndef ATOLL_SYNC_SYNC_H
 #define ATOLL_SYNC_SYNC_H
 
@@ -23,6 +23,8 @@ struct sync_options {
 	size_t result_bytes_max;  // of a program
 	int connection_count_max; // by which replicas write to a database
 	int64_t connection_idle_ms;
+	int64_t long_poll_ms_max; // that a client may wait for news
+	int64_t reply_ms_max;     // that the pages of one reply may take, which hold up the history meanwhile
 };
 
 MUST_USE bool sync_open(const struct sync_options *options, struct sync **out, struct error *err);
@@ -32,6 +34,8 @@ struct net_site sync_site(struct sync *sync);
 
 /// Stops the programs that run; nothing more begins.
 void sync_interrupt(struct sync *sync);
+/// Early in a drain: who waits for news is answered.
+void sync_drain(struct sync *sync);
 /// No request may be under way. NULL is fine.
 void sync_close(struct sync *sync);
 

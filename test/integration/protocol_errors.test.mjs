@@ -107,8 +107,6 @@ describe('protocol errors over HTTP', () => {
 	test('§3.4 what an older version does not know', async () => {
 		const rows = [
 			['/v2/pipeline', { requests: [{ type: 'get_autocommit' }] }, 'The `get_autocommit` request is only supported in protocol version hrana3 and higher'],
-			['/v2/pipeline', { requests: [batch(step({ type: 'is_autocommit' }))] }, 'The `is_autocommit` condition is only supported in protocol version hrana3 and higher'],
-			['/v2/pipeline', { requests: [batch(step({ type: 'not', cond: { type: 'is_autocommit' } }))] }, 'The `is_autocommit` condition is only supported in protocol version hrana3 and higher'],
 			['/v1/batch', { batch: { steps: [step({ type: 'is_autocommit' })] } }, 'The `is_autocommit` condition is only supported in protocol version hrana3 and higher'],
 			['/v1/execute', { stmt: { sql_id: 1 } }, '`sql_id` is only supported in protocol version hrana2 and higher'],
 			['/v1/batch', { batch: { steps: [{ stmt: { sql_id: 1 } }] } }, '`sql_id` is only supported in protocol version hrana2 and higher'],

@@ -234,6 +234,10 @@ static void names_the_broken_rule(void **state)
 		{2,
 		 "{\"type\":\"batch\",\"batch\":{\"steps\":[{\"stmt\":{\"sql\":\"x\"},\"condition\":{"
 		 "\"type\":\"is_autocommit\"}}]}}",
+		 NULL},
+		{1,
+		 "{\"type\":\"batch\",\"batch\":{\"steps\":[{\"stmt\":{\"sql\":\"x\"},\"condition\":{"
+		 "\"type\":\"is_autocommit\"}}]}}",
 		 "The `is_autocommit` condition is only supported in protocol version hrana3 and higher"},
 		{3,
 		 "{\"type\":\"batch\",\"batch\":{\"steps\":[{\"stmt\":{\"sql\":\"x\"},\"condition\":{"
