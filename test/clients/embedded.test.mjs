@@ -2,12 +2,13 @@
 // with is compared as a whole: the dump of the client's file with that of its primary, and SQLite's own check of the file.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { createClient } from '@libsql/client';
 import Database from 'libsql';
-import { startServer } from '../lib/server.mjs';
+import { label_of, request, rows_of, sleep, startServer, until } from '../lib/server.mjs';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'atoll-embedded-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -46,6 +47,7 @@ function assert_same_text(actual, expected) {
 }
 
 async function assert_same(file, db) {
+	// Only a primary gives its dump.
 	assert.equal(command_line(file, 'PRAGMA integrity_check').trim(), 'ok');
 	const dump = await server.data_plane(db.label, '/dump', undefined, { method: 'GET' });
 	assert.equal(dump.status, 200);
@@ -149,5 +151,253 @@ test('a transaction is one connection: its own reads see it, others do not', asy
 	many(['a', 'b', 'c']);
 	assert.throws(() => many(['d', 'a']), /UNIQUE/);
 	assert.equal(count(client), 103);
+	await assert_same(client.file, db);
+});
+
+test('two replicas at once, each a writer', async (t) => {
+	const db = await new_database();
+	await fill(db);
+	const clients = [open(t, db), open(t, db)];
+	for (const client of clients) await client.sync();
+	for (let i = 0; i < 20; i++) clients[i % 2].prepare('INSERT INTO things (name) VALUES (?)').run(`from ${i}`);
+	for (const client of clients) {
+		await client.sync();
+		assert.equal(count(client), 120);
+		await assert_same(client.file, db);
+	}
+});
+
+test('a replica that is opened again goes on where it was', async (t) => {
+	const db = await new_database();
+	await fill(db);
+	const first = open(t, db);
+	await first.sync();
+	first.close();
+	await run(db, "INSERT INTO things (name) VALUES ('meanwhile')");
+	const second = open(t, db, { file: first.file });
+	assert.equal((await second.sync()).frames_synced > 0, true);
+	assert.equal(count(second, "name = 'meanwhile'"), 1);
+	await assert_same(second.file, db);
+});
+
+test('a replica survives VACUUM, mass deletes, and a schema that changes', async (t) => {
+	const db = await new_database();
+	await fill(db, 'things', 3000);
+	const client = open(t, db);
+	await client.sync();
+	await run(db, 'DELETE FROM things WHERE id > 10');
+	await client.sync();
+	await assert_same(client.file, db);
+	await run(db, 'VACUUM');
+	await client.sync();
+	await assert_same(client.file, db);
+	await run(db, 'DROP TABLE things');
+	await fill(db, 'others', 50);
+	await run(db, 'CREATE INDEX others_by_n ON others (n)');
+	await run(db, 'ALTER TABLE others ADD COLUMN extra TEXT');
+	await client.sync();
+	await assert_same(client.file, db);
+	client.prepare("UPDATE others SET extra = 'x' WHERE id < 5").run();
+	await assert_same(client.file, db);
+});
+
+for (const [how, end] of [
+	['SIGTERM', (own) => own.stop({ keep_data: true })],
+	['kill -9', (own) => own.kill()],
+])
+	test(`a replica goes on after ${how} of the server`, async (t) => {
+		const own = await startServer();
+		t.after(() => own.stop());
+		const db = await own.createDatabase('durable');
+		await own.rows(db.label, 'CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT)');
+		const file = new_file();
+		const client = new Database(file, { syncUrl: `${own.url}/db/${db.label}`, authToken: db.jwt });
+		t.after(() => client.close());
+		await client.sync();
+		for (let round = 1; round <= 3; round++) {
+			client.prepare('INSERT INTO things (name) VALUES (?)').run(`before ${round}`);
+			await end(own);
+			assert.equal(count(client), 2 * round - 1); // reads need no server
+			await own.restart({ same_port: true });
+			await own.rows(db.label, `INSERT INTO things (name) VALUES ('after ${round}')`);
+			await client.sync();
+			assert.equal(count(client), 2 * round);
+			const dump = await own.data_plane(db.label, '/dump', undefined, { method: 'GET' });
+			assert_same_text(command_line(file, '.dump'), dump.text);
+			assert.equal(command_line(file, 'PRAGMA integrity_check').trim(), 'ok');
+		}
+	});
+
+test('a database that began as a file or a dump is synced with what it began with', async (t) => {
+	const seed = path.join(folder, 'seed.db');
+	command_line(seed, 'PRAGMA journal_mode = WAL; CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT UNIQUE, n REAL, b BLOB)');
+	command_line(seed, "INSERT INTO things (name, b) SELECT 'seed ' || value, zeroblob(value * 10) FROM generate_series(1, 500)");
+	command_line(seed, 'PRAGMA wal_checkpoint(TRUNCATE)');
+	const from_file = await new_database([], { seed: { type: 'database_upload' } });
+	const uploaded = await request(`${address_of(from_file.label)}/v1/upload`, {
+		method: 'POST',
+		body: readFileSync(seed),
+		headers: { authorization: `Bearer ${from_file.jwt}` },
+	});
+	assert.equal(uploaded.status, 200, uploaded.text);
+	const form = new FormData();
+	form.append('file', new Blob([command_line(seed, '.dump')]), 'seed.sql');
+	const dumped = await fetch(`${server.url}/v1/organizations/${server.organization}/databases/dumps`, {
+		method: 'POST',
+		body: form,
+		headers: { authorization: `Bearer ${server.token}` },
+	});
+	const { dump_url } = await dumped.json();
+	const from_dump = await new_database(['ord'], { seed: { type: 'dump', url: dump_url } });
+	for (const db of [from_file, from_dump]) {
+		const client = open(t, db);
+		await client.sync();
+		assert.equal(count(client), 500);
+		await assert_same(client.file, db);
+		client.prepare("INSERT INTO things (name) VALUES ('first of its own')").run();
+		await client.sync();
+		await assert_same(client.file, db);
+	}
+});
+
+test('a branch of an earlier moment is another history: the same file follows it', async (t) => {
+	const db = await new_database();
+	await fill(db);
+	await sleep(50);
+	const moment = new Date().toISOString();
+	await sleep(50);
+	await run(db, 'CREATE TABLE regretted (x)');
+	await run(db, 'DELETE FROM things WHERE id > 3');
+	const first = open(t, db);
+	await first.sync();
+	assert.equal(count(first), 3);
+	first.close();
+	const branch = await new_database(['ord'], { seed: { type: 'database', name: db.name, timestamp: moment } });
+	const second = open(t, branch, { file: first.file });
+	await second.sync();
+	assert.equal(count(second), 100);
+	await assert_same(second.file, branch);
+	// The same without a new file's luck: an address under which another database stands now.
+	await server.api('DELETE', branch.path);
+	second.close();
+	const again = await server.createDatabase(branch.name);
+	await run(again, 'CREATE TABLE fresh (x)');
+	const third = open(t, again, { file: first.file });
+	await third.sync();
+	await assert_same(third.file, again);
+});
+
+test('tokens: a wrong one opens nothing, a read-only one follows and cannot write', async (t) => {
+	const db = await new_database();
+	await fill(db);
+	const other = await new_database();
+	for (const token of ['nonsense', other.jwt, '']) {
+		assert.throws(() => open(t, db, { token }), /Unauthorized|sync error/);
+	}
+	const { jwt } = (await server.api('POST', `${db.path}/auth/tokens?authorization=read-only`)).json;
+	const reader = open(t, db, { token: jwt });
+	await reader.sync();
+	await assert_same(reader.file, db);
+	assert.throws(() => reader.exec('DELETE FROM things'), /may only read/);
+	assert.throws(() => reader.prepare('DELETE FROM things').run(), /may only read/);
+	assert.equal((await run(db, 'SELECT count(*) AS c FROM things'))[0].c, 100);
+	await run(db, 'DELETE FROM things');
+	await reader.sync();
+	assert.equal(count(reader), 0);
+});
+
+test("a replica instance's address serves as well", async (t) => {
+	const db = await new_database(['ord', 'nrt']);
+	await fill(db);
+	const client = open(t, db, { label: db.instances[1].label });
+	await client.sync();
+	client.prepare("INSERT INTO things (name) VALUES ('by the replica')").run();
+	assert.equal(count(client, "name = 'by the replica'"), 1);
+	await assert_same(client.file, db);
+});
+
+test('reads are blocked for replicas, too', async (t) => {
+	const db = await new_database();
+	await fill(db);
+	const client = open(t, db);
+	await client.sync();
+	await server.api('PATCH', `${db.path}/configuration`, { block_writes: true });
+	assert.throws(() => client.exec('DELETE FROM things'), /blocked/);
+	await server.api('PATCH', `${db.path}/configuration`, { block_writes: false });
+	client.exec('DELETE FROM things WHERE id = 1');
+	await assert_same(client.file, db);
+});
+
+test('a transaction that was left alone is rolled back, and its client is told', async (t) => {
+	const own = await startServer({ args: ['--replica-idle-timeout', '500ms'] });
+	t.after(() => own.stop());
+	const db = await own.createDatabase('idle');
+	await own.rows(db.label, 'CREATE TABLE things (name TEXT)');
+	const client = new Database(new_file(), { syncUrl: `${own.url}/db/${db.label}`, authToken: db.jwt });
+	t.after(() => client.close());
+	await client.sync();
+	client.exec('BEGIN IMMEDIATE');
+	client.exec("INSERT INTO things VALUES ('lost')");
+	await until('the write lock to be free', async () => {
+		await own.rows(db.label, "INSERT INTO things VALUES ('other')");
+		return true;
+	});
+	assert.throws(() => client.exec("INSERT INTO things VALUES ('not alone')"), /timed out/);
+	assert.equal(client.inTransaction, false);
+	client.exec("INSERT INTO things VALUES ('anew')");
+	assert.deepEqual(
+		rows(client, 'SELECT name FROM things').map(({ name }) => name),
+		['other', 'anew'],
+	);
+});
+
+// -- @libsql/client ---------------------------------------------------------------------------------------
+
+async function open_client(t, db, options = {}) {
+	const file = new_file();
+	const client = createClient({ url: `file:${file}`, syncUrl: address_of(db.label), authToken: db.jwt, ...options });
+	client.file = file;
+	t.after(() => client.close());
+	await client.sync();
+	return client;
+}
+
+test('@libsql/client: execute, batch, transactions, named arguments', async (t) => {
+	const db = await new_database();
+	await fill(db);
+	const client = await open_client(t, db);
+	const one = async (sql, args = []) => (await client.execute({ sql, args })).rows[0];
+	assert.equal((await one('SELECT count(*) AS c FROM things')).c, 100);
+	const inserted = await client.execute({ sql: 'INSERT INTO things (name, n) VALUES (:name, $n)', args: { name: 'named', n: 2 } });
+	assert.equal(inserted.rowsAffected, 1);
+	assert.equal(inserted.lastInsertRowid, 101n);
+	assert.equal((await one('SELECT name FROM things WHERE id = ?', [101])).name, 'named');
+	await client.batch(["INSERT INTO things (name) VALUES ('b1')", { sql: 'INSERT INTO things (name) VALUES (?)', args: ['b2'] }], 'write');
+	await assert.rejects(
+		client.batch(["INSERT INTO things (name) VALUES ('b3')", "INSERT INTO things (name) VALUES ('b1')"], 'write'),
+		/UNIQUE constraint failed/,
+	);
+	assert.equal((await one('SELECT count(*) AS c FROM things')).c, 103);
+	const transaction = await client.transaction('write');
+	await transaction.execute("INSERT INTO things (name) VALUES ('t1')");
+	assert.equal((await transaction.execute('SELECT count(*) AS c FROM things')).rows[0].c, 104);
+	await transaction.rollback();
+	const kept = await client.transaction('write');
+	await kept.execute("INSERT INTO things (name) VALUES ('t2')");
+	await kept.commit();
+	assert.equal((await one('SELECT count(*) AS c FROM things')).c, 104);
+	const returned = await client.execute("UPDATE things SET n = 7 WHERE name = 't2' RETURNING id, n");
+	assert.deepEqual([returned.columns, returned.rows[0].n], [['id', 'n'], 7]);
+	await client.sync();
+	await assert_same(client.file, db);
+});
+
+test('@libsql/client: syncInterval follows without being asked', async (t) => {
+	const db = await new_database();
+	await fill(db);
+	const client = await open_client(t, db, { syncInterval: 0.1 });
+	await run(db, "INSERT INTO things (name) VALUES ('followed')");
+	await until('the row to come', async () => (await client.execute("SELECT 1 FROM things WHERE name = 'followed'")).rows.length === 1);
+	await client.sync();
 	await assert_same(client.file, db);
 });
