@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/arena.h"
 #include "hrana/call.h"
@@ -381,28 +380,14 @@ static const struct protocol protocols[] = {
 	{"hrana1", 1, &wire_json},
 };
 
-static bool offers(const char *list, const char *name)
-{
-	size_t size = strlen(name);
-	while (*list) {
-		list += strspn(list, " \t,");
-		size_t length = strcspn(list, " \t,");
-		if (length == size && strncasecmp(list, name, size) == 0)
-			return true;
-		list += length;
-	}
-	return false;
-}
-
 // NULL: none of those that the client offers.
 static const struct protocol *choose_protocol(struct net_request *request)
 {
 	static const struct protocol unnamed = {NULL, 1, &wire_json};
-	const char *list = net_request_header(request, "Sec-WebSocket-Protocol");
-	if (!list)
+	if (!net_request_header(request, "Sec-WebSocket-Protocol"))
 		return &unnamed;
 	for (size_t i = 0; i < ARRAY_LENGTH(protocols); i++) {
-		if (offers(list, protocols[i].name))
+		if (net_request_header_lists(request, "Sec-WebSocket-Protocol", protocols[i].name))
 			return &protocols[i];
 	}
 	return NULL;

@@ -71,6 +71,7 @@ struct net_request {
 	const char *label;
 	size_t target_size; // of the raw request target
 	bool target_ok;
+	bool is_old; // HTTP/1.0
 	bool close;
 	enum stage stage;
 

@@ -158,6 +158,7 @@ bool head_check(struct net_request *request, const char *url, const char *versio
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 	ASSERT(info != NULL);
 	size_t head_size = info->header_size;
+	request->is_old = strcmp(version, "HTTP/1.0") == 0;
 	if (head_size > request->connection->server->head_bytes_max)
 		return too_large(err);
 	if (!line_is_whole(request, url, version))
@@ -169,12 +170,11 @@ bool head_check(struct net_request *request, const char *url, const char *versio
 		return too_large(err);
 	if (!scan.complaint && scan.expected + 2 != request->method + head_size)
 		scan.complaint = "header line is malformed";
-	bool is_old = strcmp(version, "HTTP/1.0") == 0;
-	if (!scan.complaint && (scan.host_count > 1 || (scan.host_count == 0 && !is_old)))
+	if (!scan.complaint && (scan.host_count > 1 || (scan.host_count == 0 && !request->is_old)))
 		scan.complaint = "request needs exactly one Host header";
 	if (!scan.complaint &&
 	    (scan.length_count > 1 || scan.encoding_count > 1 ||
-	     (scan.encoding_count == 1 && (scan.length_count == 1 || !scan.is_chunked || is_old))))
+	     (scan.encoding_count == 1 && (scan.length_count == 1 || !scan.is_chunked || request->is_old))))
 		scan.complaint = "length of the body is ambiguous: send one Content-Length or "
 				 "\"Transfer-Encoding: chunked\"";
 	if (scan.complaint)

@@ -91,15 +91,45 @@ size_t net_request_queries(const struct net_request *request, const char *name, 
 	return search.count;
 }
 
+static bool is_named(const struct header *header, const char *name, size_t size)
+{
+	return header->name.size == size && strncasecmp(header->name.at, name, size) == 0;
+}
+
 const char *net_request_header(const struct net_request *request, const char *name)
 {
 	size_t size = strlen(name);
 	for (size_t i = 0; i < request->header_count; i++) {
-		const struct header *header = &request->headers[i];
-		if (header->name.size == size && strncasecmp(header->name.at, name, size) == 0)
-			return header->value.at;
+		if (is_named(&request->headers[i], name, size))
+			return request->headers[i].value.at;
 	}
 	return NULL;
+}
+
+static bool lists(const char *list, const char *token)
+{
+	size_t size = strlen(token);
+	while (*list) {
+		list += strspn(list, " \t,");
+		size_t length = strcspn(list, ",");
+		const char *next = list + length;
+		while (length > 0 && (list[length - 1] == ' ' || list[length - 1] == '\t'))
+			length--;
+		if (length == size && strncasecmp(list, token, size) == 0)
+			return true;
+		list = next;
+	}
+	return false;
+}
+
+bool net_request_header_lists(const struct net_request *request, const char *name, const char *token)
+{
+	size_t size = strlen(name);
+	for (size_t i = 0; i < request->header_count; i++) {
+		if (is_named(&request->headers[i], name, size) && lists(request->headers[i].value.at, token))
+			return true;
+	}
+	return false;
 }
 
 const char *net_request_peer(const struct net_request *request)

@@ -108,7 +108,9 @@ const char *net_request_query(const struct net_request *request, const char *nam
 /// All values of the name in order, at most `max`, decoded; returns how many there are.
 size_t net_request_queries(const struct net_request *request, const char *name, const char **out, size_t max);
 const char *net_request_header(const struct net_request *request, const char *name); // any letter case; NULL
-const char *net_request_peer(const struct net_request *request);                     // client's address
+/// Whether one of the lines of that name holds the token in its list ("keep-alive, Upgrade"), in any letter case.
+bool net_request_header_lists(const struct net_request *request, const char *name, const char *token);
+const char *net_request_peer(const struct net_request *request); // client's address
 const struct net_route *net_request_route(const struct net_request *request);
 const struct buffer *net_request_body(const struct net_request *request);
 struct arena *net_request_arena(struct net_request *request);

@@ -68,8 +68,18 @@ static ssize_t on_receive(wslay_event_context_ptr frames, uint8_t *bytes, size_t
 			socket->reads = READS_A_TURN;
 		return got;
 	}
+	socket->lost = got != 0;
 	wslay_event_set_error(frames, got == 0 ? WSLAY_ERR_WOULDBLOCK : WSLAY_ERR_CALLBACK_FAILURE);
 	return -1;
+}
+
+// The library sees nothing wrong in a close frame with half a code.
+static void on_frame(wslay_event_context_ptr frames, const struct wslay_event_on_frame_recv_start_arg *arg,
+		     void *context)
+{
+	(void)context;
+	if (arg->opcode == WSLAY_CONNECTION_CLOSE && arg->payload_length == 1)
+		wslay_event_queue_close(frames, WSLAY_CODE_PROTOCOL_ERROR, NULL, 0);
 }
 
 static ssize_t on_send(wslay_event_context_ptr frames, const uint8_t *bytes, size_t size, int flags,
@@ -106,6 +116,7 @@ static void on_message(wslay_event_context_ptr frames, const struct wslay_event_
 
 static const struct wslay_event_callbacks callbacks = {
 	.recv_callback = on_receive,
+	.on_frame_recv_start_callback = on_frame,
 	.send_callback = on_send,
 	.on_msg_recv_callback = on_message,
 };
@@ -117,7 +128,8 @@ static bool is_full_locked(struct net_socket *socket)
 
 static bool wants_write_locked(const struct net_socket *socket)
 {
-	return wslay_event_want_write(socket->frames) || transport_has_unsent(&socket->transport);
+	return (!socket->refused && wslay_event_want_write(socket->frames)) ||
+	       transport_has_unsent(&socket->transport);
 }
 
 static bool may_read_locked(struct net_socket *socket)
@@ -172,7 +184,8 @@ void socket_flush_locked(struct net_socket *socket)
 	if (!socket->open || socket->gone)
 		return;
 	if (!transport_flush(&socket->transport) ||
-	    (wslay_event_want_write(socket->frames) && wslay_event_send(socket->frames) != 0)) {
+	    (!socket->refused && wslay_event_want_write(socket->frames) &&
+	     wslay_event_send(socket->frames) != 0)) {
 		socket->gone = true;
 		shutdown(socket->transport.fd, SHUT_RDWR); // the loop sees it
 	}
@@ -306,6 +319,21 @@ static void deliver(struct net_socket *socket, struct inbound *message)
 	}
 }
 
+// False when the connection can't go on. Of a head that is none the library tells its client without a code; so it is
+// told here, if nothing else is on its way to it.
+static bool read_locked(struct net_socket *socket)
+{
+	static const unsigned char farewell[] = {0x88, 2, NET_CLOSE_PROTOCOL >> 8, NET_CLOSE_PROTOCOL & 0xFF};
+	if (wslay_event_recv(socket->frames) == 0)
+		return true;
+	if (socket->lost || wslay_event_get_queued_msg_count(socket->frames) != 1 ||
+	    transport_has_unsent(&socket->transport))
+		return false;
+	socket->refused = true;
+	return transport_send(&socket->transport, farewell, sizeof(farewell), false) ==
+	       (ssize_t)sizeof(farewell);
+}
+
 bool socket_serve(struct net_socket *socket, unsigned events)
 {
 	pthread_mutex_lock(&socket->mutex);
@@ -313,7 +341,7 @@ bool socket_serve(struct net_socket *socket, unsigned events)
 	bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
 	bool unread = has_unread_locked(socket) && may_read_locked(socket);
 	if (!broken && ((events & EPOLLIN) || unread) && wslay_event_want_read(socket->frames))
-		broken = wslay_event_recv(socket->frames) != 0;
+		broken = !read_locked(socket);
 	else if (!broken && (events & EPOLLIN))
 		broken = !drop_locked(socket);
 	else if (events & EPOLLRDHUP)

@@ -26,6 +26,7 @@ enum net_frame { NET_TEXT, NET_BINARY };
 enum net_close_code {
 	NET_CLOSE_NORMAL = 1000,
 	NET_CLOSE_GOING_AWAY = 1001,
+	NET_CLOSE_PROTOCOL = 1002,
 	NET_CLOSE_UNSUPPORTED = 1003,
 	NET_CLOSE_INVALID = 1007,
 	NET_CLOSE_POLICY = 1008,
@@ -53,8 +54,8 @@ bool net_request_wants_socket(const struct net_request *request);
 /// Answers 101 and makes the connection a socket, in place of net_request_finish: from the handler of a NET_INLINE route.
 /// protocol: a literal for
 /// Sec-WebSocket-Protocol, or NULL.
-/// Fails: ERR_BAD_REQUEST (a wrong version or key), ERR_BUSY (too many sockets), ERR_SHUTDOWN; the request is then still
-///        to be answered and finished, and no event is called.
+/// Fails: ERR_BAD_REQUEST (HTTP/1.0, a wrong version or key), ERR_BUSY (too many sockets), ERR_SHUTDOWN; the request is
+///        then still to be answered and finished, and no event is called.
 MUST_USE bool net_request_upgrade(struct net_request *request, const char *protocol,
 				  const struct net_socket_events *events, void *context, struct error *err);
 

@@ -51,6 +51,8 @@ struct net_socket {
 	bool closing;
 	bool over;      // its end was begun
 	bool gone;      // of the peer: nothing can be sent any more
+	bool lost;      // the transport failed, so that frames could not be read
+	bool refused;   // a frame that is none was answered past the frames' library
 	unsigned armed; // epoll events
 	int64_t close_by_ms;
 	int64_t sent_ms; // when the client last took something

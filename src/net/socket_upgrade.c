@@ -1,7 +1,6 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 
 #include <gnutls/crypto.h>
@@ -19,24 +18,11 @@ enum {
 
 // -- the handshake ---------------------------------------------------------------------------------------------
 
-static bool has_token(const char *list, const char *token)
-{
-	size_t size = strlen(token);
-	while (list && *list) {
-		list += strspn(list, " \t,");
-		size_t length = strcspn(list, " \t,");
-		if (length == size && strncasecmp(list, token, size) == 0)
-			return true;
-		list += length;
-	}
-	return false;
-}
-
 bool net_request_wants_socket(const struct net_request *request)
 {
 	return strcmp(net_request_method(request), "GET") == 0 &&
-	       has_token(net_request_header(request, "Connection"), "upgrade") &&
-	       has_token(net_request_header(request, "Upgrade"), "websocket");
+	       net_request_header_lists(request, "Connection", "upgrade") &&
+	       net_request_header_lists(request, "Upgrade", "websocket");
 }
 
 static bool make_accept(const char *key, char out[ACCEPT_BYTES])
@@ -52,9 +38,12 @@ static bool make_accept(const char *key, char out[ACCEPT_BYTES])
 	return true;
 }
 
+// 16 bytes in base64. Bits of its last letter that belong to no byte may be set: the RFC's own example has such.
 static bool is_key(const char *key)
 {
-	return key && strlen(key) == KEY_BYTES && key[KEY_BYTES - 1] == '=' && key[KEY_BYTES - 2] == '=';
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	return key && strlen(key) == KEY_BYTES && strspn(key, letters) == KEY_BYTES - 2 &&
+	       strcmp(key + KEY_BYTES - 2, "==") == 0;
 }
 
 bool net_request_upgrade(struct net_request *request, const char *protocol,
@@ -63,6 +52,8 @@ bool net_request_upgrade(struct net_request *request, const char *protocol,
 	struct sockets *sockets = request->connection->server->sockets;
 	const char *version = net_request_header(request, "Sec-WebSocket-Version");
 	const char *key = net_request_header(request, "Sec-WebSocket-Key");
+	if (request->is_old)
+		return error_set(err, ERR_BAD_REQUEST, "a WebSocket needs HTTP/1.1");
 	if (!version || strcmp(version, "13") != 0) {
 		net_reply_header(request, "Sec-WebSocket-Version", "13");
 		return error_set(err, ERR_BAD_REQUEST,

@@ -16,6 +16,8 @@
 	"GET /echo HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"         \
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
+#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
 static struct workers *workers;
 static struct net_server *server;
 static atomic_int opened_count;
@@ -157,6 +159,22 @@ static void expect_upgrade(int fd)
 	assert_non_null(strstr(head, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
 }
 
+// What a request gets that is like a good one but in some lines: 101 or 400.
+static int try_upgrade(const char *version, const char *lines)
+{
+	char text[1024];
+	char head[2048] = "";
+	int fd = dial_server(server);
+	snprintf(text, sizeof(text), "GET /echo HTTP/%s\r\nHost: x\r\n%s\r\n", version, lines);
+	send_text(fd, text);
+	for (size_t at = 0; !strstr(head, "\r\n\r\n"); at++) {
+		assert_true(at < sizeof(head) - 1);
+		read_exactly(fd, head + at, 1);
+	}
+	close(fd);
+	return atoi(head + strlen("HTTP/1.1 "));
+}
+
 static int open_socket(void)
 {
 	int fd = dial_server(server);
@@ -185,6 +203,53 @@ static void answers_what_came_with_the_head(void **state)
 	expect_upgrade(fd);
 	expect_frame(fd, 0x81, "hi", 2);
 	close(fd);
+}
+
+static void takes_headers_as_lists_in_several_lines(void **state)
+{
+	(void)state;
+#define REST "Sec-WebSocket-Version: 13\r\n" KEY
+	assert_int_equal(try_upgrade("1.1", "Connection: keep-alive\r\nConnection: upgrade\r\n"
+					    "Upgrade: websocket\r\n" REST),
+			 101);
+	assert_int_equal(
+		try_upgrade("1.1", "connection: , TE ,\tUPGRADE ,\r\nupgrade: h2c, WebSocket\r\n" REST), 101);
+	assert_int_equal(try_upgrade("1.1", "Connection: upgraded, x upgrade\r\nUpgrade: websocket\r\n" REST),
+			 400);
+	assert_int_equal(try_upgrade("1.1", "Connection: upgrade\r\nUpgrade: websockets\r\n" REST), 400);
+	assert_int_equal(try_upgrade("1.1", "Connection: upgrade\r\n" REST), 400);
+	assert_int_equal(try_upgrade("1.1", "Upgrade: websocket\r\n" REST), 400);
+#undef REST
+}
+
+static void refuses_a_wrong_version_or_key_and_old_http(void **state)
+{
+	(void)state;
+#define WANTS "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+	static const char *const keys[] = {
+		"",                                                        // none
+		"Sec-WebSocket-Key: \r\n",                                 // no letter
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n",           // not padded
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=A\r\n",         // padded wrongly
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZ===\r\n",         // 15 bytes and a bit
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZTE=\r\n",         // 17 bytes
+		"Sec-WebSocket-Key: dGhlIHNhb-BsZSBub2_jZQ==\r\n",         // another alphabet
+		"Sec-WebSocket-Key: dGhlIHNhbXBs SBub25jZQ==\r\n",         // a blank inside
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==dGhlIH==\r\n", // too long
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+		char lines[512];
+		snprintf(lines, sizeof(lines), WANTS "Sec-WebSocket-Version: 13\r\n%s", keys[i]);
+		assert_int_equal(try_upgrade("1.1", lines), 400);
+	}
+	// The example of RFC 6455 §4.1 sets bits that belong to no byte.
+	assert_int_equal(try_upgrade("1.1", WANTS "Sec-WebSocket-Version: 13\r\n"
+						  "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n"),
+			 101);
+	assert_int_equal(try_upgrade("1.1", WANTS KEY), 400);
+	assert_int_equal(try_upgrade("1.1", WANTS "Sec-WebSocket-Version: 8\r\n" KEY), 400);
+	assert_int_equal(try_upgrade("1.0", WANTS "Sec-WebSocket-Version: 13\r\n" KEY), 400);
+#undef WANTS
 }
 
 static void puts_fragments_together_and_answers_pings_between(void **state)
@@ -217,6 +282,69 @@ static void closes_with_the_code_that_fits(void **state)
 	fd = open_socket();
 	send_frame(fd, 0x81, "\xff");          // no UTF-8
 	expect_frame(fd, 0x88, "\x03\xEF", 2); // 1007
+	close(fd);
+}
+
+// The code of the close frame that answers these bytes. Nothing comes behind it.
+static int code_after(const char *bytes, size_t size)
+{
+	unsigned char head[2];
+	unsigned char payload[125];
+	int fd = open_socket();
+	send_bytes(fd, bytes, size);
+	read_exactly(fd, head, sizeof(head));
+	assert_int_equal(head[0], 0x88);
+	assert_in_range(head[1], 2, sizeof(payload));
+	read_exactly(fd, payload, head[1]);
+	send_frame(fd, 0x88, "\x03\xEA");
+	shutdown(fd, SHUT_WR);
+	expect_end(fd);
+	return payload[0] << 8 | payload[1];
+}
+
+#define CODE_AFTER(bytes) code_after(bytes, sizeof(bytes) - 1)
+#define MASK              "\x00\x00\x00\x00"
+
+static void closes_with_1002_what_breaks_the_framing(void **state)
+{
+	(void)state;
+	assert_int_equal(CODE_AFTER("\xC1\x82" MASK "hi"), 1002); // reserved bits
+	assert_int_equal(CODE_AFTER("\xA1\x82" MASK "hi"), 1002);
+	assert_int_equal(CODE_AFTER("\x91\x82" MASK "hi"), 1002);
+	assert_int_equal(CODE_AFTER("\x83\x82" MASK "hi"), 1002); // reserved opcodes
+	assert_int_equal(CODE_AFTER("\x8B\x80" MASK), 1002);
+	assert_int_equal(CODE_AFTER("\x81\x02hi"), 1002);                           // not masked
+	assert_int_equal(CODE_AFTER("\x89\xFE\x00\x7E" MASK), 1002);                // a ping of 126 bytes
+	assert_int_equal(CODE_AFTER("\x09\x80" MASK), 1002);                        // a ping in fragments
+	assert_int_equal(CODE_AFTER("\x80\x82" MASK "hi"), 1002);                   // continues nothing
+	assert_int_equal(CODE_AFTER("\x01\x82" MASK "hi\x81\x82" MASK "hi"), 1002); // begins inside another
+	assert_int_equal(CODE_AFTER("\x81\xFE\x00\x02" MASK "hi"), 1002); // lengths in more bytes than needed
+	assert_int_equal(CODE_AFTER("\x81\xFF\x00\x00\x00\x00\x00\x00\x00\x02" MASK "hi"), 1002);
+	assert_int_equal(CODE_AFTER("\x81\xFF\x80\x00\x00\x00\x00\x00\x00\x02" MASK "hi"), 1002);
+}
+
+static void closes_with_1002_a_close_frame_of_no_form(void **state)
+{
+	(void)state;
+	assert_int_equal(CODE_AFTER("\x88\x81" MASK "\x03"), 1002);         // half a code
+	assert_int_equal(CODE_AFTER("\x88\x82" MASK "\x03\xE7"), 1002);     // 999
+	assert_int_equal(CODE_AFTER("\x88\x82" MASK "\x03\xED"), 1002);     // 1005, of no frame
+	assert_int_equal(CODE_AFTER("\x88\x83" MASK "\x03\xE8\xFF"), 1007); // a reason that is no UTF-8
+	assert_int_equal(CODE_AFTER("\x88\x82" MASK "\x0F\xA0"), 4000);     // the client's own
+}
+
+static void closes_with_1007_text_that_is_no_utf8(void **state)
+{
+	(void)state;
+	assert_int_equal(CODE_AFTER("\x81\x82" MASK "\xC0\x80"), 1007);     // overlong
+	assert_int_equal(CODE_AFTER("\x81\x83" MASK "\xED\xA0\x80"), 1007); // half a pair
+	assert_int_equal(CODE_AFTER("\x81\x82" MASK "h\xE2"), 1007);        // ends inside a character
+	assert_int_equal(CODE_AFTER("\x01\x81" MASK "\xE2\x80\x81" MASK "h"), 1007); // in fragments
+	int fd = open_socket();
+	send_bytes(fd, "\x01\x81" MASK "\xC3\x80\x81" MASK "\xA9", 14); // a character over two fragments
+	expect_frame(fd, 0x81, "\xC3\xA9", 2);
+	send_bytes(fd, "\x82\x82" MASK "\xC0\x80", 8); // bytes may be any
+	expect_frame(fd, 0x82, "\xC0\x80", 2);
 	close(fd);
 }
 
@@ -286,9 +414,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(answers_what_came_with_the_head, start, stop),
+		cmocka_unit_test_setup_teardown(takes_headers_as_lists_in_several_lines, start, stop),
+		cmocka_unit_test_setup_teardown(refuses_a_wrong_version_or_key_and_old_http, start, stop),
 		cmocka_unit_test_setup_teardown(puts_fragments_together_and_answers_pings_between, start,
 						stop),
 		cmocka_unit_test_setup_teardown(closes_with_the_code_that_fits, start, stop),
+		cmocka_unit_test_setup_teardown(closes_with_1002_what_breaks_the_framing, start, stop),
+		cmocka_unit_test_setup_teardown(closes_with_1002_a_close_frame_of_no_form, start, stop),
+		cmocka_unit_test_setup_teardown(closes_with_1007_text_that_is_no_utf8, start, stop),
 		cmocka_unit_test_setup_teardown(says_why_while_the_client_sends_on, start, stop),
 		cmocka_unit_test_setup_teardown(an_idle_one_stays_open, start, stop),
 		cmocka_unit_test_setup_teardown(a_server_may_stop_while_clients_come, start, stop),
