@@ -56,11 +56,12 @@ void grpc_end(struct buffer *out, size_t begun)
 	put_prefix(out->data + begun - GRPC_PREFIX_BYTES, FLAG_DATA, out->size - begun);
 }
 
-// Percent-encoded where it is not printable ASCII, as gRPC over HTTP/2 has it.
+// Percent-encoded where it is not printable ASCII, as gRPC over HTTP/2 has it; clients' readers of trailers stop at a second
+// colon in a line, too.
 static void write_message(struct buffer *out, const char *message)
 {
 	for (const unsigned char *c = (const unsigned char *)message; *c; c++) {
-		if (*c < 0x20 || *c > 0x7E || *c == '%')
+		if (*c < 0x20 || *c > 0x7E || *c == '%' || *c == ':')
 			buffer_printf(out, "%%%02X", *c);
 		else
 			buffer_append_byte(out, (char)*c);

@@ -1,6 +1,7 @@
 #include "sync/proxy.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/admission.h"
 #include "base/arena.h"
@@ -216,12 +217,16 @@ void proxy_handle_execute(void *context, struct net_request *request)
 
 // -- the others -------------------------------------------------------------------------------------------
 
-// libsql's crate up to the version known here; a later one may have learned better.
+// libsql's crate up to the version known here, a later one may have learned better; of JavaScript's package, those that named
+// themselves.
 static bool counts_from_one(const struct net_request *request)
 {
 	static const unsigned last[] = {0, 9, 30};
+	static const char package[] = "libsql-rpc-libsql-js-rpc-";
 	const char *version = net_request_header(request, "x-libsql-client-version");
 	unsigned given[ARRAY_LENGTH(last)];
+	if (version && strncmp(version, package, sizeof(package) - 1) == 0)
+		return true;
 	if (!version || sscanf(version, "libsql-rpc-%u.%u.%u", &given[0], &given[1], &given[2]) != 3)
 		return false;
 	for (size_t i = 0; i < ARRAY_LENGTH(last); i++) {
