@@ -3,6 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { label_of, startServer } from '../test/lib/server.mjs';
+import { fill, first_sync, followers } from './embedded.mjs';
 import { fairness } from './fairness.mjs';
 import { check_select, fill_statements, load, pipeline, scalar, schema } from './load.mjs';
 import { rss_mb } from './process.mjs';
@@ -15,6 +16,7 @@ const IDLE_MS = 1000;
 const MANY = 2000;
 const HUNDRED = 100;
 const IDLE_SOCKETS = 10_000;
+const SYNCED_MB = 1000;
 const ENDLESS = [1, 8];
 
 const now_ns = () => process.hrtime.bigint();
@@ -189,6 +191,20 @@ export function atoll(place, connections) {
 		rows: (seconds) => with_server((at) => large_rows(place, at(places.read.primary), seconds)),
 		stream: () => with_server((at) => stream_memory(at(places.read.primary))),
 		sockets: () => with_server((at) => idle_sockets(place, at(places.read.primary), IDLE_SOCKETS)),
+		followers: (seconds) => with_server((at) => followers(place, at(places.write.primary), seconds)),
+		first_sync: async () => {
+			const folder = path.join(work, `large-${starts.length}`);
+			const server = await start(folder);
+			try {
+				const db = await server.createDatabase('large', ['ord']);
+				const target = { port: server.port, pid: server.pid, path: `/db/${label_of(db.hostname)}/v2/pipeline`, token: db.jwt };
+				await fill(target, SYNCED_MB);
+				return await first_sync(target, { path: `${db.path}/export`, headers: { authorization: `Bearer ${server.token}` } });
+			} finally {
+				await server.stop();
+				rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+			}
+		},
 		start: async () => {
 			await with_server(async () => {});
 			return { ms: starts.at(-1) };

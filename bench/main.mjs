@@ -12,11 +12,11 @@ import { quiet } from './process.mjs';
 import { BUSY, judge, lines_of, report } from './report.mjs';
 
 const TRIES = 2;
-const kinds = ['select', 'insert', 'replicated', 'start', 'idle', 'many', 'fairness', 'wires', 'rows', 'stream', 'sockets'];
+const kinds = ['select', 'insert', 'replicated', 'start', 'idle', 'many', 'fairness', 'wires', 'rows', 'stream', 'sockets', 'followers', 'first_sync'];
 const usage = `bench/run [--quick] [--only NAME]… [--measure KIND]… [--wait SECONDS]
   --quick         one round of 3 s instead of three of 5 s; prints, writes no file
   --only NAME     measures only ceiling, full, atoll, postgres, node, tursodb or sqlite; prints, writes no file
-  --measure KIND  only select, insert, replicated, start, idle, many, fairness, wires, rows, stream or sockets; prints, writes no file
+  --measure KIND  only select, insert, replicated, start, idle, many, fairness, wires, rows, stream, sockets, followers or first_sync; prints, writes no file
   --wait SECONDS  how long at most each measurement waits for a quiet machine (10)`;
 
 function options_of(args) {

@@ -16,6 +16,8 @@ const ROWS_MB_S = 200;
 const ROWS_RATIO = 0.5;
 const STREAM_MB = 16;
 const SOCKETS_MB = 400;
+const SYNC_RATIO = 1.5;
+const FOLLOWED_RATIO = 0.9;
 /// A core that others use more than this says little.
 export const BUSY = 0.1;
 
@@ -161,6 +163,20 @@ export function lines_of(results) {
 			(found) => found < SOCKETS_MB,
 			' MB',
 		),
+		line(
+			'First sync of 1 GB ÷ its export as a file',
+			all(results, 'atoll', 'first_sync', 'ratio'),
+			median,
+			`≤ ${SYNC_RATIO}`,
+			(found) => found <= SYNC_RATIO,
+		),
+		line(
+			'Writes beside 1,000 followers ÷ alone, of 200 a second',
+			all(results, 'atoll', 'followers', 'ratio'),
+			median,
+			`≥ ${FOLLOWED_RATIO}`,
+			(found) => found >= FOLLOWED_RATIO,
+		),
 	];
 }
 
@@ -243,6 +259,10 @@ round, since both of its sides then had the same machine. Ratios travel to other
   WebSocket (${of('wires', 'rate')} a second, ${of('wires', 'cpu_us')} µs), ${CONNECTIONS} connections with one request under way on each, in turns. The C loop and
   the server each have the same core, in turns; the loop's rows are compared with the server's byte by byte. A stream is
   a cursor over HTTP that is read as fast as node can. Idle WebSockets have had their hello answered.
+
+* Replicas in clients' processes: a first sync is the reply of \`Snapshot\`, beside the file that the Platform API exports, read by
+  the same program in turns. Followers ask for news once a second (\`Hello\`, \`BatchLogEntries\`) and have all there was before; a single
+  client writes a row each 5 ms meanwhile (${of('followers', 'alone_ms')} ms at the median alone, ${of('followers', 'median_ms')} ms beside them, ${of('followers', 'mb_s')} MB/s sent).
 
 ## How it is measured
 

@@ -3,6 +3,8 @@
 //
 //     wire_load http|ws PORT PATH TOKEN CONNECTIONS SECONDS FILE   asks for the time; prints {"requests","us","bytes"}
 //     wire_load idle    PORT PATH TOKEN CONNECTIONS                opens WebSockets, says "ready", waits for the end of stdin
+//     wire_load follow  PORT PATH TOKEN CONNECTIONS SECONDS        replicas of as many clients, which ask for news each second;
+//                                                                  prints {"requests","us","bytes","behind"}
 //
 // FILE holds the body of a request, or for `ws` the message; each `%KEY%` in it becomes a key of the table. PATH is that of
 // the pipeline, or of the database. Any answer that is no result ends the program with 1.
@@ -45,6 +47,11 @@ struct connection {
 	uint64_t wants;  // WebSocket: answers that do not count yet (hello_ok, open_stream)
 	char first[256]; // of the content, to tell a result from a failure
 	size_t first_size;
+	// of one that follows
+	bool greeted;   // the answer that comes is that of a batch
+	uint64_t index; // what the server has
+	uint64_t next;  // what the client has, and one
+	double due_s;
 };
 
 static struct text pool[POOL];
@@ -52,6 +59,9 @@ static unsigned next_in_pool;
 static uint64_t answers, bytes_read;
 static bool over;
 static bool is_ws;
+static bool follows;
+static const char *path_of_database, *token_of_database;
+static char session[37] = "00000000-0000-0000-0000-000000000000";
 
 static void fail(const char *what)
 {
@@ -158,8 +168,91 @@ static void ask(struct connection *connection)
 	send_all(connection->fd, request->bytes, request->size);
 }
 
+// -- following --------------------------------------------------------------------------------------------------
+
+// A message of gRPC with at most one number in it, the field 1.
+static void call_grpc(struct connection *connection, const char *method, uint64_t number)
+{
+	char text[2048];
+	unsigned char message[5 + 11] = {0};
+	size_t size = 5;
+	message[size++] = 0x08;
+	for (; number >= 0x80; number >>= 7)
+		message[size++] = (unsigned char)(number | 0x80);
+	message[size++] = (unsigned char)number;
+	message[4] = (unsigned char)(size - 5);
+	int head = snprintf(
+		text, sizeof(text) - sizeof(message),
+		"POST %swal_log.ReplicationLog/%s HTTP/1.1\r\nHost: 127.0.0.1\r\nx-authorization: Bearer "
+		"%s\r\n"
+		"x-session-token: %.36s\r\nContent-Type: application/grpc-web\r\nContent-Length: %zu\r\n\r\n",
+		path_of_database, method, token_of_database, session, size);
+	memcpy(text + head, message, size);
+	send_all(connection->fd, text, (size_t)head + size);
+}
+
+// Of the answer to Hello: field 4 is the session, field 5 the position.
+static void read_hello(struct connection *connection)
+{
+	const unsigned char *at = (const unsigned char *)connection->first + 5;
+	const unsigned char *end = (const unsigned char *)connection->first + connection->first_size;
+	while (at + 2 < end && *at != 0x80) {
+		unsigned field = *at++ >> 3;
+		if (field == 5 || field == 2) {
+			uint64_t value = 0;
+			for (unsigned shift = 0; at < end; shift += 7) {
+				value |= (uint64_t)(*at & 0x7F) << shift;
+				if (*at++ < 0x80)
+					break;
+			}
+			if (field == 5)
+				connection->index = value;
+			continue;
+		}
+		unsigned size = *at++;
+		if (field == 4 && size == 36)
+			memcpy(session, at, 36);
+		at += size;
+	}
+}
+
+static void follow(struct connection *connection)
+{
+	if (!connection->greeted) {
+		read_hello(connection);
+		if (connection->next == 0)
+			connection->next = connection->index + 1; // a client that has all there was
+		connection->greeted = true;
+		call_grpc(connection, "BatchLogEntries", connection->next);
+		return;
+	}
+	connection->greeted = false;
+	if (connection->index + 1 > connection->next)
+		connection->next = connection->index + 1;
+	answers++;
+}
+
+static void ask_followers(struct connection *connections, int count)
+{
+	double now = now_s();
+	for (int i = 0; i < count; i++) {
+		if (connections[i].due_s > now)
+			continue;
+		connections[i].due_s += 1;
+		if (!connections[i].greeted && !connections[i].in_content)
+			call_grpc(&connections[i], "Hello", 1);
+	}
+}
+
 static void answered(struct connection *connection)
 {
+	if (follows) {
+		follow(connection);
+		connection->first_size = 0;
+		connection->head_size = 0;
+		connection->in_content = false;
+		return;
+	}
 	connection->first[connection->first_size] = '\0';
 	const char *text = connection->first;
 	bool good = is_ws ? strstr(text, "\"hello_ok\"") || strstr(text, "\"response_ok\"")
@@ -343,13 +436,17 @@ static void run(struct connection *connections, int count, double seconds)
 		struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};
 		fcntl(connections[i].fd, F_SETFL, O_NONBLOCK);
 		epoll_ctl(loop, EPOLL_CTL_ADD, connections[i].fd, &event);
-		if (!is_ws)
+		if (!is_ws && !follows)
 			ask(&connections[i]);
 	}
 	double begun = now_s();
+	for (int i = 0; follows && i < count; i++)
+		connections[i].due_s = begun + (double)i / count; // not all at once
 	while (now_s() < begun + seconds) {
 		struct epoll_event events[EVENTS];
-		int found = epoll_wait(loop, events, EVENTS, 1000);
+		if (follows)
+			ask_followers(connections, count);
+		int found = epoll_wait(loop, events, EVENTS, follows ? 1 : 1000);
 		for (int i = 0; i < found; i++) {
 			struct connection *connection = events[i].data.ptr;
 			ssize_t got = recv(connection->fd, bytes, sizeof(bytes), 0);
@@ -360,8 +457,12 @@ static void run(struct connection *connections, int count, double seconds)
 			take(connection, bytes, (size_t)got);
 		}
 	}
-	printf("{\"requests\":%llu,\"us\":%.0f,\"bytes\":%llu}\n", (unsigned long long)answers,
-	       (now_s() - begun) * 1e6, (unsigned long long)bytes_read);
+	uint64_t behind = 0;
+	for (int i = 0; follows && i < count; i++)
+		behind += connections[i].index + 1 - connections[i].next;
+	printf("{\"requests\":%llu,\"us\":%.0f,\"bytes\":%llu,\"behind\":%llu}\n",
+	       (unsigned long long)answers, (now_s() - begun) * 1e6, (unsigned long long)bytes_read,
+	       (unsigned long long)behind);
 }
 
 int main(int argc, char **argv)
@@ -370,9 +471,11 @@ int main(int argc, char **argv)
 		hold(atoi(argv[2]), argv[3], argv[4], atoi(argv[5]));
 		return 0;
 	}
-	if (argc != 8 || (strcmp(argv[1], "http") != 0 && strcmp(argv[1], "ws") != 0)) {
+	follows = argc == 7 && strcmp(argv[1], "follow") == 0;
+	if (!follows && (argc != 8 || (strcmp(argv[1], "http") != 0 && strcmp(argv[1], "ws") != 0))) {
 		fprintf(stderr, "usage: wire_load http|ws PORT PATH TOKEN CONNECTIONS SECONDS FILE\n"
-				"       wire_load idle PORT PATH TOKEN CONNECTIONS\n");
+				"       wire_load idle PORT PATH TOKEN CONNECTIONS\n"
+				"       wire_load follow PORT PATH TOKEN CONNECTIONS SECONDS\n");
 		return 2;
 	}
 	is_ws = argv[1][0] == 'w';
@@ -380,7 +483,10 @@ int main(int argc, char **argv)
 	struct connection *connections = calloc((size_t)count, sizeof(*connections));
 	if (!connections)
 		fail("memory");
-	make_pool(argv[7], argv[3], argv[4]);
+	path_of_database = argv[3];
+	token_of_database = argv[4];
+	if (!follows)
+		make_pool(argv[7], argv[3], argv[4]);
 	for (int i = 0; i < count; i++) {
 		connections[i].fd = dial(atoi(argv[2]));
 		if (!is_ws)
