@@ -97,6 +97,32 @@ bool fleet_history_page_count(struct fleet_history *history, uint64_t frame_no, 
 	return engine_database_page_count_at(history->primary->engine, frame_no, out);
 }
 
+static struct recent *recent_of(struct fleet_instance *primary)
+{
+	struct recent *recent = atomic_load(&primary->recent);
+	if (recent)
+		return recent;
+	struct recent *made = recent_create(&primary->database->fleet->recent_budget);
+	if (atomic_compare_exchange_strong(&primary->recent, &recent, made))
+		return made;
+	recent_free(made);
+	return recent;
+}
+
+bool fleet_history_recent(struct fleet_history *history, uint64_t next, bool may_read, recent_visit *visit,
+			  void *context)
+{
+	struct error ignored;
+	return is_usable(history->primary, &ignored) &&
+	       recent_changes(recent_of(history->primary), engine_database_log(history->primary->engine),
+			      next, may_read, visit, context);
+}
+
+void fleet_history_tend(struct fleet_history *history)
+{
+	engine_database_tend(history->primary->engine);
+}
+
 struct fleet_instance *fleet_history_instance(struct fleet_history *history)
 {
 	return history->primary;

@@ -15,6 +15,7 @@
 
 #include "base/crypt.h"
 #include "base/error.h"
+#include "fleet/recent.h" // recent_visit
 
 struct fleet;
 struct fleet_history;
@@ -48,6 +49,12 @@ MUST_USE bool fleet_history_read(struct fleet_history *history, uint64_t frame_n
 struct log *fleet_history_log(struct fleet_history *history);
 /// Pages of the database at the position, which is one that fleet_history_position gave. False when it was left meanwhile.
 bool fleet_history_page_count(struct fleet_history *history, uint64_t frame_no, uint32_t *out);
+/// What a cursor after frame `next` - 1 would give, but each page once, from memory (fleet/recent.h, whose numbers leave gaps).
+/// False, and nothing was called: that is not there, or it would take the log to find out and may_read is not set.
+bool fleet_history_recent(struct fleet_history *history, uint64_t next, bool may_read, recent_visit *visit,
+			  void *context);
+/// A cursor met ERR_CORRUPT: has the history healed soon, rather than some day.
+void fleet_history_tend(struct fleet_history *history);
 /// The primary's instance, held by the history: for sessions on it.
 struct fleet_instance *fleet_history_instance(struct fleet_history *history);
 /// Bytes that were sent of it (fleet/meter.h).

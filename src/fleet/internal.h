@@ -13,6 +13,7 @@
 #include "engine/allowance.h"
 #include "engine/database.h"
 #include "fleet/fleet.h"
+#include "fleet/recent.h"
 #include "log/log.h"
 
 struct distance;
@@ -42,6 +43,7 @@ struct fleet {
 	struct meter meter;
 	struct engine_files files;    // of open databases
 	struct allowance_pool memory; // of clients' statements
+	struct recent_budget recent_budget;
 	int open_databases_max;
 	int64_t database_idle_ms;
 	_Atomic(int) open_count;
@@ -105,6 +107,7 @@ struct fleet_instance {
 	struct engine_database *engine;
 	_Atomic(uint64_t) told_storage_bytes; // the meter's
 	struct follower follower;             // replica
+	_Atomic(struct recent *) recent;      // primary: from the first time that it is asked for
 };
 
 // -- fleet.c
