@@ -156,33 +156,27 @@ static bool remove_old_files(const char *folder, struct error *err)
 	return true;
 }
 
-static bool write_snapshot(struct copy *copy, const char *folder, const struct position *position,
-			   struct error *err)
+static bool settle_snapshot(const char *folder, const char *temporary, const struct copy_position *copied,
+			    struct error *err)
 {
-	OWNED(buffer) struct buffer temporary = {0};
 	OWNED(buffer) struct buffer path = {0};
-	OWNED(fd) int fd = -1;
-	buffer_printf(&temporary, "%s/new.db", folder);
 	buffer_printf(&path, "%s/data.db", folder);
-	if (!disk_open(buffer_text(&temporary), O_RDWR | O_CREAT | O_TRUNC, &fd, err) ||
-	    !copy_pages(copy, fd, err) || !disk_sync(fd, err))
-		return false;
+	struct position position = {.sealed = copied->frame_no, .base = copied->frame_no};
+	memcpy(position.log_id, copied->log_id, sizeof(position.log_id));
 	// Whatever fails before this leaves an older copy as it was.
-	if (!remove_old_files(folder, err) || !write_position(folder, position, err))
+	if (!remove_old_files(folder, err) || !write_position(folder, &position, err))
 		return false;
-	if (rename(buffer_text(&temporary), buffer_text(&path)) != 0)
+	if (rename(temporary, buffer_text(&path)) != 0)
 		return error_set(err, ERR_IO, "a snapshot cannot be renamed");
 	return disk_sync_folder(folder, err);
 }
 
 bool engine_snapshot(struct engine_database *primary, const char *folder, struct error *err)
 {
-	struct copy copy;
-	if (!disk_make_folder(folder, err) || !copy_begin(primary, NULL, &copy, err))
-		return false;
-	struct position position = {.sealed = copy.frame_no, .base = copy.frame_no};
-	memcpy(position.log_id, copy.log_id, sizeof(position.log_id));
-	bool ok = write_snapshot(&copy, folder, &position, err);
-	copy_end(&copy);
-	return ok;
+	struct copy_position position;
+	OWNED(buffer) struct buffer temporary = {0};
+	buffer_printf(&temporary, "%s/new.db", folder);
+	return disk_make_folder(folder, err) && disk_remove_tree(buffer_text(&temporary), err) &&
+	       copy_file_at(primary, buffer_text(&temporary), NULL, &position, err) &&
+	       settle_snapshot(folder, buffer_text(&temporary), &position, err);
 }

@@ -91,6 +91,9 @@ static void checkpoint_run(struct task *task)
 {
 	struct engine_database *db = CONTAINER_OF(task, struct engine_database, flush.checkpoint_task);
 	struct error ignored; // closing, or no turn yet: the flusher asks again
+	// Most of what the seal needs on the disk goes there while others write.
+	if (is_due(db))
+		log_sync_ahead(db->log);
 	if (lane_acquire(db, NULL, clock_monotonic_ms() + LANE_WAIT_MS, &ignored)) {
 		if (is_due(db) && !flush_has_failed(db))
 			run_and_report(db);

@@ -20,6 +20,13 @@ static bool open_read_transaction(struct connection *connection, struct error *e
 	return policy_sqlite_error(connection->db, sqlite3_extended_errcode(connection->db), err);
 }
 
+static void note_position(struct engine_database *primary, struct copy_position *out)
+{
+	out->frame_no = atomic_load(&primary->committed);
+	out->at_wall_ms = clock_wall_ms();
+	memcpy(out->log_id, log_id(primary->log), sizeof(out->log_id));
+}
+
 // In the lane nobody commits between the opening of the transaction and the look at the position.
 static bool fix_position(struct engine_database *primary, struct copy *copy, struct error *err)
 {
@@ -27,9 +34,11 @@ static bool fix_position(struct engine_database *primary, struct copy *copy, str
 		return false;
 	bool ok = !atomic_load(&primary->log_behind) || database_catch_up_log(primary, err);
 	ok = ok && open_read_transaction(copy->connection, err);
-	copy->frame_no = atomic_load(&primary->committed);
-	copy->at_wall_ms = clock_wall_ms();
-	memcpy(copy->log_id, log_id(primary->log), sizeof(copy->log_id));
+	struct copy_position position;
+	note_position(primary, &position);
+	copy->frame_no = position.frame_no;
+	copy->at_wall_ms = position.at_wall_ms;
+	memcpy(copy->log_id, position.log_id, sizeof(copy->log_id));
 	lane_release(primary);
 	flush_schedule(primary);
 	return ok;
@@ -100,14 +109,14 @@ static bool clone_file(const char *from_path, const char *to_path)
 
 // In the lane nobody commits and nobody checkpoints: file and write-ahead log together are the content.
 static bool clone_in_lane(struct engine_database *primary, const char *path, const char *wal_path,
-			  uint64_t *out_frame_no)
+			  struct copy_position *out)
 {
 	struct error ignored;
 	if (!lane_acquire(primary, NULL, clock_monotonic_ms() + primary->limits.lane_wait_ms_max, &ignored))
 		return false;
 	bool ok = (!atomic_load(&primary->log_behind) || database_catch_up_log(primary, &ignored)) &&
 		  clone_file(primary->path, path) && clone_file(primary->wal_path, wal_path);
-	*out_frame_no = atomic_load(&primary->committed);
+	note_position(primary, out);
 	lane_release(primary);
 	flush_schedule(primary);
 	return ok;
@@ -127,14 +136,13 @@ static bool merge_clone(const char *path, const struct job *job, struct error *e
 
 // *out_shared false: the file system cannot, or it is no good moment; nothing was made.
 static bool copy_by_sharing(struct engine_database *primary, const char *path, const struct job *job,
-			    bool *out_shared, struct error *err)
+			    struct copy_position *out, bool *out_shared, struct error *err)
 {
 	OWNED(buffer) struct buffer wal_path = {0};
-	uint64_t frame_no;
 	buffer_printf(&wal_path, "%s-wal", path);
-	*out_shared = clone_in_lane(primary, path, buffer_text(&wal_path), &frame_no);
+	*out_shared = clone_in_lane(primary, path, buffer_text(&wal_path), out);
 	int64_t deadline_ms = clock_monotonic_ms() + primary->limits.lane_wait_ms_max;
-	bool ok = !*out_shared || (engine_database_settle(primary, frame_no, deadline_ms, err) &&
+	bool ok = !*out_shared || (engine_database_settle(primary, out->frame_no, deadline_ms, err) &&
 				   merge_clone(path, job, err));
 	if (!*out_shared || !ok)
 		unlink(path);
@@ -145,24 +153,43 @@ static bool copy_by_sharing(struct engine_database *primary, const char *path, c
 // -- the whole ----------------------------------------------------------------------------------------
 
 static bool copy_by_reading(struct engine_database *primary, const char *path, const struct job *job,
-			    struct error *err)
+			    struct copy_position *out, struct error *err)
 {
 	struct copy copy;
 	OWNED(fd) int fd = -1;
 	if (!copy_begin(primary, job, &copy, err))
 		return false;
-	bool ok = disk_open(path, O_RDWR | O_CREAT | O_EXCL, &fd, err) && copy_pages(&copy, fd, err) &&
-		  disk_sync(fd, err);
+	*out = (struct copy_position){.frame_no = copy.frame_no, .at_wall_ms = copy.at_wall_ms};
+	memcpy(out->log_id, copy.log_id, sizeof(out->log_id));
+	bool ok = disk_open(path, O_RDWR | O_CREAT | O_EXCL, &fd, err) && copy_pages(&copy, fd, err);
 	copy_end(&copy);
 	if (!ok && fd >= 0)
 		unlink(path);
 	return ok;
 }
 
-bool engine_copy(struct engine_database *primary, const char *path, const struct job *job, struct error *err)
+static bool sync_file(const char *path, struct error *err)
+{
+	OWNED(fd) int fd = -1;
+	return disk_open(path, O_RDWR, &fd, err) && disk_sync(fd, err);
+}
+
+bool copy_file_at(struct engine_database *primary, const char *path, const struct job *job,
+		  struct copy_position *out, struct error *err)
 {
 	bool shared;
-	if (!copy_by_sharing(primary, path, job, &shared, err))
+	if (!copy_by_sharing(primary, path, job, out, &shared, err))
 		return false;
-	return shared || copy_by_reading(primary, path, job, err);
+	if (!shared && !copy_by_reading(primary, path, job, out, err))
+		return false;
+	if (sync_file(path, err))
+		return true;
+	unlink(path);
+	return false;
+}
+
+bool engine_copy(struct engine_database *primary, const char *path, const struct job *job, struct error *err)
+{
+	struct copy_position ignored;
+	return copy_file_at(primary, path, job, &ignored, err);
 }

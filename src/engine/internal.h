@@ -264,6 +264,16 @@ void checkpoint_if_due(struct engine_database *db);
 MUST_USE bool checkpoint_all(struct engine_database *db, struct error *err);
 
 // -- copy.c
+/// Which content it is.
+struct copy_position {
+	char log_id[LOG_ID_TEXT_BYTES];
+	uint64_t frame_no;
+	int64_t at_wall_ms;
+};
+/// engine_copy, and which content that was: shares the file's blocks where the file system can, else reads.
+MUST_USE bool copy_file_at(struct engine_database *primary, const char *path, const struct job *job,
+			   struct copy_position *out, struct error *err);
+
 /// The content of a primary at one moment, held by a read transaction.
 struct copy {
 	struct connection *connection;

@@ -63,18 +63,14 @@ void past_begin(struct engine_database *db)
 
 static bool make_base(struct engine_database *db, const struct job *job, struct error *err)
 {
-	struct copy copy;
+	struct copy_position position;
 	OWNED(text) char *draft = log_base_draft(db->log);
-	OWNED(fd) int fd = -1;
-	if (!copy_begin(db, job, &copy, err))
+	unlink(draft); // of an earlier process
+	if (!copy_file_at(db, draft, job, &position, err))
 		return false;
-	struct log_base content = {.frame_no = copy.frame_no, .since_ms = copy.at_wall_ms};
-	memcpy(content.log_id, copy.log_id, sizeof(content.log_id));
-	bool ok = disk_open(draft, O_RDWR | O_CREAT | O_TRUNC, &fd, err) && copy_pages(&copy, fd, err);
-	copy_end(&copy);
-	if (!ok)
-		unlink(draft);
-	if (!ok || !log_set_base(db->log, &content, job, err))
+	struct log_base content = {.frame_no = position.frame_no, .since_ms = position.at_wall_ms};
+	memcpy(content.log_id, position.log_id, sizeof(content.log_id));
+	if (!log_set_base(db->log, &content, job, err))
 		return false;
 	trace_info("history.base_made", "path", db->path, "frame", TRACE_INT(content.frame_no));
 	return true;

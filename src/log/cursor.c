@@ -194,16 +194,14 @@ static void leave(struct log_cursor *cursor)
 	readers_release(readers);
 }
 
-uint64_t readers_oldest_base(struct log_readers *readers, int64_t now_ms)
+bool readers_are_at(struct log_readers *readers, uint64_t base, int64_t now_ms)
 {
-	uint64_t oldest = UINT64_MAX;
+	bool found = false;
 	pthread_mutex_lock(&readers->mutex);
-	for (const struct log_cursor *cursor = readers->first; cursor; cursor = cursor->next) {
-		if (cursor->segment_base < oldest && cursor->moved_ms > now_ms - LOG_READER_MS)
-			oldest = cursor->segment_base;
-	}
+	for (const struct log_cursor *cursor = readers->first; cursor && !found; cursor = cursor->next)
+		found = cursor->segment_base == base && cursor->moved_ms > now_ms - LOG_READER_MS;
 	pthread_mutex_unlock(&readers->mutex);
-	return oldest;
+	return found;
 }
 
 // -- reading ------------------------------------------------------------------------------------------

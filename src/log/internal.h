@@ -79,8 +79,8 @@ uint32_t cursor_size_before(const struct log_cursor *cursor);
 void cursor_place(const struct log_cursor *cursor, uint64_t *out_base, uint64_t *out_offset);
 struct log_readers *readers_make(void);
 void readers_release(struct log_readers *readers);
-/// The base_frame_no of the oldest segment that a moving reader is at; UINT64_MAX: there is none.
-uint64_t readers_oldest_base(struct log_readers *readers, int64_t now_ms);
+/// Whether a moving reader is at the segment that begins at `base`. Those who are at one that is gone are lost.
+bool readers_are_at(struct log_readers *readers, uint64_t base, int64_t now_ms);
 
 // -- past.c
 /// Until past_end_reading nothing is folded or dropped. *out: the content that the kept history goes on from; *out_whole

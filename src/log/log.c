@@ -579,6 +579,20 @@ bool log_sync(struct log *log, struct error *err)
 	return disk_sync(log->fd, err);
 }
 
+// Through a descriptor of its own: a failure is told to each descriptor once, and log_sync must hear of it.
+void log_sync_ahead(struct log *log)
+{
+	struct error ignored;
+	OWNED(fd) int fd = -1;
+	pthread_mutex_lock(&log->mutex);
+	size_t count = log->segment_count;
+	uint64_t base = count > 0 ? log->segments[count - 1].base_frame_no : 0;
+	pthread_mutex_unlock(&log->mutex);
+	OWNED(text) char *path = segment_path(log->folder, base);
+	if (count > 0 && disk_open(path, O_RDWR, &fd, &ignored) && !disk_sync(fd, &ignored))
+		trace_warn("history.sync_failed", "file", path, "detail", ignored.detail);
+}
+
 void log_mark_durable(struct log *log, uint64_t frame_no)
 {
 	ASSERT(frame_no <= log_appended(log));

@@ -75,6 +75,8 @@ MUST_USE bool log_append(struct log *log, struct log_txn *txn, struct error *err
 /// Says that everything up to `position` of the WAL is in this log and the WAL may be reset.
 MUST_USE bool log_seal(struct log *log, struct wal_position position, struct error *err);
 MUST_USE bool log_sync(struct log *log, struct error *err);
+/// Not in the lane: writes out what is there now, so that the log_sync that follows has little left. Promises nothing.
+void log_sync_ahead(struct log *log);
 /// Frames up to frame_no survive a crash and may be read.
 void log_mark_durable(struct log *log, uint64_t frame_no);
 

@@ -156,7 +156,7 @@ int64_t log_segment_ms(const struct log *log)
 static bool is_held_locked(const struct log *log, const struct segment *oldest, uint64_t total)
 {
 	return total <= 2 * log->bytes_max &&
-	       readers_oldest_base(log->open_cursors, clock_monotonic_ms()) <= oldest->base_frame_no;
+	       readers_are_at(log->open_cursors, oldest->base_frame_no, clock_monotonic_ms());
 }
 
 // How many segments are damaged, lead only to damaged ones, or are over the limits of size and age; the newest never is.
