@@ -123,18 +123,24 @@ static bool cursor_read(struct log_cursor *cursor, struct record *out, struct er
 	return true;
 }
 
-// Passes over a record by its header alone: whatever is wrong there, the next record does not continue the chain.
-static bool cursor_pass(struct log_cursor *cursor, uint64_t *out_frame_no, struct error *err)
+// Passes over a record by its header alone: whatever is wrong there, the next record does not continue the chain. The last
+// one, which ends at `target`, is verified.
+static bool cursor_pass(struct log_cursor *cursor, uint64_t target, uint64_t *out_frame_no, struct error *err)
 {
 	char bytes[RECORD_HEADER_BYTES];
 	struct record record;
 	if (!disk_read_at(cursor->fd, bytes, sizeof(bytes), cursor->offset, err) ||
 	    !record_decode(bytes, &record))
 		return damaged(cursor, cursor->segment_base, "no record where one should be", err);
-	cursor->offset += record.size_bytes;
-	cursor->chain = record.checksum;
+	bool is_last = record.kind == RECORD_TXN && record.txn.frame_no == target;
+	if (is_last && !cursor_read(cursor, &record, err))
+		return false;
+	if (!is_last) {
+		cursor->offset += record.size_bytes;
+		cursor->chain = record.checksum;
+	}
 	*out_frame_no = record.txn.frame_no;
-	if (record.kind == RECORD_TXN)
+	if (is_last)
 		cursor->size_before = record.txn.size_after;
 	return true;
 }
@@ -143,7 +149,7 @@ static bool cursor_skip(struct log_cursor *cursor, uint64_t frame_no, struct err
 {
 	uint64_t at = cursor->segment_base;
 	while (at < frame_no) {
-		if (!cursor_pass(cursor, &at, err))
+		if (!cursor_pass(cursor, frame_no, &at, err))
 			return false;
 	}
 	return at == frame_no ? true : gap(err);
