@@ -145,9 +145,28 @@ static bool cursor_pass(struct log_cursor *cursor, uint64_t target, uint64_t *ou
 	return true;
 }
 
+// Goes to a place of the newest segment from where few records are to be passed, if the cursor is there.
+static void cursor_leap(struct log_cursor *cursor, uint64_t *at)
+{
+	struct log *log = cursor->log;
+	struct log_mark mark;
+	pthread_mutex_lock(&log->mutex);
+	bool newest = log->segment_count > 0 &&
+		      log->segments[log->segment_count - 1].base_frame_no == cursor->segment_base;
+	bool found = newest && marks_find(&log->marks, cursor->frame_no, &mark);
+	pthread_mutex_unlock(&log->mutex);
+	if (!found)
+		return;
+	cursor->offset = mark.offset;
+	cursor->chain = mark.chain;
+	cursor->size_before = mark.size;
+	*at = mark.frame_no;
+}
+
 static bool cursor_skip(struct log_cursor *cursor, uint64_t frame_no, struct error *err)
 {
 	uint64_t at = cursor->segment_base;
+	cursor_leap(cursor, &at);
 	while (at < frame_no) {
 		if (!cursor_pass(cursor, frame_no, &at, err))
 			return false;

@@ -10,6 +10,7 @@
 #include "log/base.h"
 #include "log/end.h"
 #include "log/log.h"
+#include "log/marks.h"
 #include "log/segment.h"
 
 /// A reader that was given nothing for so long holds nothing up.
@@ -39,6 +40,7 @@ struct log {
 	// guarded by mutex
 	struct segment *segments; // oldest first; the last one is open for appending
 	size_t segment_count;
+	struct log_marks marks; // of the newest
 	char id[LOG_ID_TEXT_BYTES];
 	int64_t begun_empty_ms; // this history began then with an empty database; 0 = it did not
 	bool is_damaged;        // a segment is; it and what is older goes with the next retention

@@ -102,6 +102,14 @@ static bool is_beyond(struct wal_position position, struct wal_position limit)
 	return position.salt1 == limit.salt1 && position.salt2 == limit.salt2 && position.frame > limit.frame;
 }
 
+// After a transaction that now ends the newest segment; the mutex is held, or nobody else knows the log.
+static void note_mark(struct log *log, const struct log_txn *txn)
+{
+	const struct log_mark mark = {
+		.frame_no = txn->frame_no, .offset = log->end, .chain = log->chain, .size = txn->size_after};
+	marks_note(&log->marks, &mark);
+}
+
 static void note_commit(struct segment *segment, int64_t at_ms)
 {
 	if (segment->first_ms == 0)
@@ -127,6 +135,9 @@ static bool scan_newest(struct log *log, struct wal_position limit, struct error
 	newest->last_ms = header.last_ms;
 	uint64_t appended = header.base_frame_no;
 	OWNED(buffer) struct buffer payload = {0};
+	pthread_mutex_lock(&log->mutex);
+	marks_clear(&log->marks);
+	pthread_mutex_unlock(&log->mutex);
 	for (;;) {
 		struct record record;
 		bool intact;
@@ -143,6 +154,10 @@ static bool scan_newest(struct log *log, struct wal_position limit, struct error
 		log->chain = record.checksum;
 		log->wal = record.txn.wal;
 		log->sealed = record.kind == RECORD_SEAL;
+		pthread_mutex_lock(&log->mutex);
+		if (record.kind == RECORD_TXN)
+			note_mark(log, &record.txn);
+		pthread_mutex_unlock(&log->mutex);
 	}
 	if (file_size > log->end) {
 		trace_info("history.end_cut", "folder", log->folder, "segment",
@@ -191,6 +206,7 @@ static bool begin_segment(struct log *log, uint64_t base_frame_no, struct error 
 		log->is_damaged = log->is_damaged && log->damaged_base != base_frame_no;
 	}
 	add_segment(log, fresh);
+	marks_clear(&log->marks);
 	pthread_mutex_unlock(&log->mutex);
 	return true;
 }
@@ -424,6 +440,7 @@ void log_close(struct log *log)
 	pthread_mutex_destroy(&log->mutex);
 	pthread_mutex_destroy(&log->base_mutex);
 	readers_release(log->open_cursors);
+	marks_free(&log->marks);
 	free(log->segments);
 	free(log->folder);
 	free(log);
@@ -548,8 +565,10 @@ static bool append_record(struct log *log, struct record *record, struct error *
 	pthread_mutex_lock(&log->mutex);
 	struct segment *newest = &log->segments[log->segment_count - 1];
 	newest->size_bytes = log->end;
-	if (record->kind == RECORD_TXN)
+	if (record->kind == RECORD_TXN) {
 		note_commit(newest, record->txn.committed_wall_ms);
+		note_mark(log, &record->txn);
+	}
 	pthread_mutex_unlock(&log->mutex);
 	return true;
 }
@@ -611,6 +630,7 @@ bool log_cut(struct log *log, struct wal_position limit, struct error *err)
 			return scan_newest(log, limit, err) && disk_sync_folder(log->folder, err);
 		pthread_mutex_lock(&log->mutex);
 		drop_segment_file(log, log->segments[--log->segment_count].base_frame_no);
+		marks_clear(&log->marks);
 		pthread_mutex_unlock(&log->mutex);
 		if (!open_newest(log, err))
 			return false;
@@ -622,6 +642,7 @@ bool log_restart(struct log *log, uint64_t frame_no, struct error *err)
 	pthread_mutex_lock(&log->mutex);
 	while (log->segment_count > 0)
 		drop_segment_file(log, log->segments[--log->segment_count].base_frame_no);
+	marks_clear(&log->marks);
 	crypt_uuid(log->id);
 	log->begun_empty_ms = 0;
 	log->is_damaged = false;
