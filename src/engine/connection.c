@@ -263,6 +263,10 @@ static bool stopped(struct connection *connection, int rc, struct error *err)
 		break;
 	}
 	bool memory = (rc & 0xff) == SQLITE_NOMEM || rc == SQLITE_IOERR_NOMEM;
+	// Statements give SQLite's primary code alone.
+	int extended = sqlite3_extended_errcode(connection->db);
+	if ((extended & 0xff) == (rc & 0xff))
+		rc = extended;
 	policy_sqlite_error(connection->db, memory ? SQLITE_NOMEM : rc, err);
 	if ((rc & 0xff) == SQLITE_FULL && connection->allowance.exceeded != ALLOWANCE_TEMP)
 		name_full_limit(connection, err);
