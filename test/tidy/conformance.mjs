@@ -14,7 +14,7 @@ const sections = [
 
 /// Rules that are for another part of the system: their section, and how many. Such a row tells the reason instead of a test.
 const elsewhere = "not this server's";
-const elsewhere_counts = { 1: 2, 6: 1, 7: 4, 10: 1, 11: 7 };
+const elsewhere_counts = { 1: 1, 6: 1, 7: 3, 10: 1, 11: 7 };
 
 const say = (line, what) => console.log(`test/${table}:${line}: ${what}`);
 
