@@ -95,7 +95,13 @@ static bool retain(struct engine_database *db, struct error *err)
 	if (log_needs_base(db->log) && !make_base(db, &job, err))
 		return false;
 	atomic_store(&db->base_missing, false);
-	return close_old_segment(db, err) && log_retain(db->log, &job, err);
+	if (!close_old_segment(db, err) || !log_retain(db->log, &job, err))
+		return false;
+	struct log_numbers numbers;
+	log_tell_numbers(db->log, &numbers);
+	trace_debug("history.retained", "path", db->path, "segments", TRACE_INT(numbers.segment_count),
+		    "bytes", TRACE_INT(numbers.segment_bytes), "oldest_ms", TRACE_INT(numbers.oldest_ms));
+	return true;
 }
 
 static void report(struct engine_database *db, const struct error *err)

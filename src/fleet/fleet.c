@@ -67,6 +67,12 @@ bool fleet_instance_status(struct fleet *fleet, const char *uuid, const char *in
 	*out = (struct fleet_status){.ready = !atomic_load(&instance->gone),
 				     .frame_no = engine_database_durable(instance->engine),
 				     .storage_bytes = engine_database_size_bytes(instance->engine)};
+	if (instance->spec.primary) {
+		struct log_numbers numbers;
+		log_tell_numbers(engine_database_log(instance->engine), &numbers);
+		out->history_bytes = numbers.segment_bytes + numbers.base_bytes;
+		out->history_oldest_ms = numbers.oldest_ms;
+	}
 	if (primary) {
 		out->primary_frame_no = engine_database_durable(primary->engine);
 		out->lag_ms = instance->spec.primary ? 0 : lag_ms(primary, out->frame_no);

@@ -110,6 +110,8 @@ struct fleet_status {
 	uint64_t primary_frame_no;
 	int64_t lag_ms; // age of the oldest transaction not applied yet; 0 when caught up
 	uint64_t storage_bytes;
+	uint64_t history_bytes;    // of a primary: segments and the content that they go on from
+	int64_t history_oldest_ms; // of a primary: the oldest moment that can be restored; 0 = none
 };
 MUST_USE bool fleet_instance_status(struct fleet *fleet, const char *database, const char *instance,
 				    struct fleet_status *out, struct error *err);

@@ -298,6 +298,15 @@ static bool read_image(struct log_changes *changes, const struct image *image, s
 	return error_set(err, ERR_CORRUPT, "a log segment is damaged");
 }
 
+static bool read_base(struct log_changes *changes, uint32_t page_no, struct error *err)
+{
+	if (base_read_page(&changes->base, page_no, changes->page, err))
+		return true;
+	if (err->code == ERR_CORRUPT)
+		log_note_base_damage(changes->log);
+	return false;
+}
+
 bool log_changes_page(struct log_changes *changes, uint32_t page_no, const char **out, struct error *err)
 {
 	bool ok = true;
@@ -305,7 +314,7 @@ bool log_changes_page(struct log_changes *changes, uint32_t page_no, const char 
 	if (at < changes->count && changes->images[at].page_no == page_no)
 		ok = read_image(changes, &changes->images[at], err);
 	else if (changes->has_base && page_no >= 1 && page_no <= changes->base.page_count)
-		ok = base_read_page(&changes->base, page_no, changes->page, err);
+		ok = read_base(changes, page_no, err);
 	else if (page_no >= changes->new_from && page_no <= changes->size_after)
 		memset(changes->page, 0,
 		       LOG_PAGE_BYTES); // freed by the transaction that made it, never written

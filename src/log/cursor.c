@@ -219,6 +219,14 @@ static void leave(struct log_cursor *cursor)
 	readers_release(readers);
 }
 
+size_t readers_count(struct log_readers *readers)
+{
+	pthread_mutex_lock(&readers->mutex);
+	size_t count = (size_t)readers->references - 1;
+	pthread_mutex_unlock(&readers->mutex);
+	return count;
+}
+
 bool readers_are_at(struct log_readers *readers, uint64_t base, int64_t now_ms)
 {
 	bool found = false;

@@ -35,6 +35,8 @@ struct log {
 	_Atomic(uint64_t) appended;
 
 	struct log_readers *open_cursors;
+	_Atomic(bool) base_is_damaged; // a reader found it: it goes with the next retention
+	_Atomic(int64_t) oldest_ms;    // as last looked at
 
 	pthread_mutex_t mutex;
 	// guarded by mutex
@@ -81,10 +83,13 @@ uint32_t cursor_size_before(const struct log_cursor *cursor);
 void cursor_place(const struct log_cursor *cursor, uint64_t *out_base, uint64_t *out_offset);
 struct log_readers *readers_make(void);
 void readers_release(struct log_readers *readers);
+size_t readers_count(struct log_readers *readers);
 /// Whether a moving reader is at the segment that begins at `base`. Those who are at one that is gone are lost.
 bool readers_are_at(struct log_readers *readers, uint64_t base, int64_t now_ms);
 
 // -- past.c
+/// The same of the base.
+void log_note_base_damage(struct log *log);
 /// Until past_end_reading nothing is folded or dropped. *out: the content that the kept history goes on from; *out_whole
 /// false: its pages are not there, and of *out only frame_no counts.
 MUST_USE bool past_begin_reading(struct log *log, struct base_position *out, bool *out_whole,

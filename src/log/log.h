@@ -128,6 +128,18 @@ MUST_USE bool log_close_segment(struct log *log, struct error *err);
 /// Newest segments are closed at this age.
 int64_t log_segment_ms(const struct log *log);
 
+/// What is kept, for whoever watches. Never waits for a folding or a copy: then base_bytes is 0, and oldest_ms that of the
+/// last look.
+struct log_numbers {
+	uint64_t segment_bytes;
+	uint64_t base_bytes;
+	size_t segment_count;
+	uint64_t first_frame_no; // cursors can begin here
+	int64_t oldest_ms;       // the oldest moment that can be restored; 0 = none
+	size_t cursor_count;
+};
+void log_tell_numbers(struct log *log, struct log_numbers *out);
+
 /// Writes the content at a moment into an empty file: every transaction committed at or before at_ms, up to frame
 /// `limit`. *out_page_count 0: an empty database. Not synced.
 /// Fails: ERR_BAD_REQUEST  "… outside the retention: …"

@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/disk.h"
+#include "base/trace.h"
 #include "log/internal.h"
 
 enum { SEGMENTS_OF_AGE = 24, SEGMENT_MS_MIN = 100 };
@@ -29,7 +30,7 @@ static bool begins_empty(struct log *log)
 // The base is of this history, and the segments go on from it.
 static bool base_fits(struct log *log)
 {
-	if (!log->base.exists)
+	if (!log->base.exists || atomic_load(&log->base_is_damaged))
 		return false;
 	pthread_mutex_lock(&log->mutex);
 	bool fits = strcmp(log->base.position.log_id, log->id) == 0 &&
@@ -38,23 +39,33 @@ static bool base_fits(struct log *log)
 	return fits;
 }
 
+static void forget_base(struct log *log)
+{
+	base_remove(log->folder);
+	log->base.exists = false;
+	atomic_store(&log->base_is_damaged, false);
+	pthread_mutex_lock(&log->mutex);
+	log->begun_empty_ms = 0;
+	pthread_mutex_unlock(&log->mutex);
+}
+
+void log_note_base_damage(struct log *log)
+{
+	if (!atomic_exchange(&log->base_is_damaged, true))
+		trace_warn("history.damaged", "folder", log->folder, "file", "base.db", "error",
+			   "a page does not fit its checksum");
+}
+
 bool log_needs_base(struct log *log)
 {
 	if (log->age_ms_max == 0)
 		return false;
 	pthread_mutex_lock(&log->base_mutex);
+	if (atomic_load(&log->base_is_damaged))
+		forget_base(log);
 	bool needs = !base_fits(log) && !begins_empty(log);
 	pthread_mutex_unlock(&log->base_mutex);
 	return needs;
-}
-
-static void forget_base(struct log *log)
-{
-	base_remove(log->folder);
-	log->base.exists = false;
-	pthread_mutex_lock(&log->mutex);
-	log->begun_empty_ms = 0;
-	pthread_mutex_unlock(&log->mutex);
 }
 
 char *log_base_draft(const struct log *log)
@@ -78,6 +89,7 @@ static bool set_base(struct log *log, const char *path, const struct log_base *c
 	if (!base_install(log->folder, path, &position, job, err))
 		return false;
 	log->base = (struct base){.exists = true, .position = position};
+	atomic_store(&log->base_is_damaged, false);
 	return base_fits(log) ? true : error_set(err, ERR_STALE, "the history began anew meanwhile");
 }
 
@@ -197,7 +209,7 @@ bool log_is_retention_due(struct log *log)
 	pthread_mutex_lock(&log->mutex);
 	bool due = count_surplus_locked(log, now_ms) > 0 || is_newest_old_locked(log, now_ms);
 	pthread_mutex_unlock(&log->mutex);
-	return due;
+	return due || atomic_load(&log->base_is_damaged);
 }
 
 bool log_is_newest_old(struct log *log)
@@ -240,6 +252,37 @@ bool log_retain(struct log *log, const struct job *job, struct error *err)
 	bool ok = log->readers > 0 || drop_surplus(log, job, err);
 	pthread_mutex_unlock(&log->base_mutex);
 	return ok || error_context(err, "shorten the history");
+}
+
+// -- numbers ------------------------------------------------------------------------------------------
+
+static void look_at_base_locked(struct log *log, struct log_numbers *out)
+{
+	int64_t oldest_ms = 0;
+	if (log->age_ms_max > 0 && base_fits(log))
+		oldest_ms = log->base.position.since_ms;
+	else if (log->age_ms_max > 0 && begins_empty(log))
+		oldest_ms = log->begun_empty_ms;
+	atomic_store(&log->oldest_ms, oldest_ms);
+	out->base_bytes = log->base.exists ? (uint64_t)log->base.position.page_count * LOG_PAGE_BYTES : 0;
+}
+
+void log_tell_numbers(struct log *log, struct log_numbers *out)
+{
+	*out = (struct log_numbers){0};
+	// Who folds or copies the base holds the mutex for long.
+	if (pthread_mutex_trylock(&log->base_mutex) == 0) {
+		look_at_base_locked(log, out);
+		pthread_mutex_unlock(&log->base_mutex);
+	}
+	out->oldest_ms = atomic_load(&log->oldest_ms);
+	pthread_mutex_lock(&log->mutex);
+	for (size_t i = 0; i < log->segment_count; i++)
+		out->segment_bytes += log->segments[i].size_bytes;
+	out->segment_count = log->segment_count;
+	out->first_frame_no = log->segment_count > 0 ? log->segments[0].base_frame_no : log_appended(log);
+	pthread_mutex_unlock(&log->mutex);
+	out->cursor_count = readers_count(log->open_cursors);
 }
 
 // -- restoring ----------------------------------------------------------------------------------------

@@ -266,6 +266,27 @@ static bool cuts(void *context)
 	return --cutter->calls < 0;
 }
 
+static void the_numbers_tell_what_is_kept(void **state)
+{
+	struct past *past = *state;
+	struct error err;
+	struct log_numbers numbers;
+	log_tell_numbers(past->log, &numbers);
+	assert_true(numbers.oldest_ms >= past->now);
+	assert_int_equal(numbers.segment_count, 1);
+	assert_int_equal(numbers.base_bytes, 0);
+	for (int i = 0; i < 300; i++)
+		append(past, past->now - 15 * HOUR + i * (HOUR / 20));
+	log_tell_numbers(past->log, &numbers);
+	uint64_t before = numbers.segment_bytes;
+	assert_true(log_retain(past->log, NULL, &err));
+	log_tell_numbers(past->log, &numbers);
+	assert_int_equal(numbers.segment_count, files_ending(past, ".log"));
+	assert_true(numbers.segment_bytes < before && numbers.base_bytes > 0 && numbers.first_frame_no > 0);
+	expect_moment(past, numbers.oldest_ms);
+	expect_outside(past, numbers.oldest_ms - 1000);
+}
+
 static void a_cut_folding_is_ended_later(void **state)
 {
 	struct past *past = *state;
@@ -467,6 +488,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_moment_of_a_history_that_began_empty, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_old_is_folded_and_the_rest_stays_exact, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(the_numbers_tell_what_is_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cut_folding_is_ended_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_killed_folding_is_ended_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_base_of_given_content, setup, teardown),
