@@ -17,6 +17,7 @@ struct sync {
 	struct net_route *routes;
 	struct peers *peers;
 	struct admission *admission; // of programs
+	struct admission *snapshots; // each holds a connection until its client has read it
 	size_t result_bytes_max;
 	uint8_t session_key[32]; // of this life of the server
 	struct polls *polls;

@@ -44,7 +44,7 @@ struct peer {
 	struct fleet_session *session;
 	bool wrote;
 	bool holds_transaction;
-	bool expired; // with a transaction, and the client does not know
+	bool expired; // its transaction is no more, and the client does not know
 	int64_t since_ms;
 	struct link link;  // of peers.busy, peers.idle or peers.remembered
 	struct link plain; // of owner.plain
@@ -197,6 +197,14 @@ static struct fleet_session *evict_plain_locked(struct peers *peers, struct owne
 
 // -- time -----------------------------------------------------------------------------------------------
 
+static void remember_locked(struct peers *peers, struct peer *peer)
+{
+	peer->since_ms = clock_monotonic_ms();
+	list_append(&peers->remembered, &peer->link);
+	if (peers->remembered_count > REMEMBER_COUNT_MAX)
+		forget_locked(peers, peer_of_link(peers->remembered.next));
+}
+
 static void expire_locked(struct peers *peers, struct peer *peer)
 {
 	list_remove(&peer->link);
@@ -206,10 +214,8 @@ static void expire_locked(struct peers *peers, struct peer *peer)
 	}
 	peer->expired = true;
 	peer->holds_transaction = false;
-	peer->since_ms = clock_monotonic_ms();
-	list_append(&peers->remembered, &peer->link);
-	if (++peers->remembered_count > REMEMBER_COUNT_MAX)
-		forget_locked(peers, peer_of_link(peers->remembered.next));
+	peers->remembered_count++;
+	remember_locked(peers, peer);
 }
 
 // The next session that has been idle for too long; NULL: none.
@@ -450,11 +456,10 @@ static bool tell_expired(struct peers *peers, struct peer_turn *turn, struct err
 	peer->expired = false;
 	pthread_mutex_unlock(&peers->mutex);
 	if (expired)
-		error_set(
-			err, ERR_TRANSACTION_TIMEOUT,
-			"Transaction timed out: it was rolled back after %lld ms without a statement (limit "
-			"replica-idle-timeout)",
-			(long long)peers->options.idle_ms);
+		error_set(err, ERR_TRANSACTION_TIMEOUT,
+			  "Transaction timed out: it was rolled back, after a failure or %lld ms without a "
+			  "statement (limit replica-idle-timeout)",
+			  (long long)peers->options.idle_ms);
 	return expired;
 }
 
@@ -499,6 +504,7 @@ static struct fleet_session *rest_locked(struct peers *peers, struct peer *peer,
 void peers_leave(struct peers *peers, struct peer_turn *turn, bool close)
 {
 	struct peer *peer = turn->peer;
+	bool lost = close && !turn->ends && peer->session && !fleet_session_is_autocommit(peer->session);
 	bool open = peer->session && !close;
 	bool plain = open && fleet_session_is_plain(peer->session);
 	bool autocommit = !open || fleet_session_is_autocommit(peer->session);
@@ -506,6 +512,8 @@ void peers_leave(struct peers *peers, struct peer_turn *turn, bool close)
 	pthread_mutex_lock(&peers->mutex);
 	struct peer_turn *next = peer->waiting;
 	peer->turn = NULL;
+	peers->remembered_count += lost && !peer->expired;
+	peer->expired = peer->expired || lost;
 	struct fleet_session *closed = NULL;
 	if (next) {
 		// Those behind use the session, too, unless it is to be ended.
@@ -518,8 +526,8 @@ void peers_leave(struct peers *peers, struct peer_turn *turn, bool close)
 		closed = rest_locked(peers, peer, keep, plain, autocommit);
 		if (!peer->session && !peer->expired)
 			forget_locked(peers, peer);
-		else if (peer->expired)
-			list_append(&peers->remembered, &peer->link);
+		else if (!peer->session)
+			remember_locked(peers, peer);
 	}
 	pthread_mutex_unlock(&peers->mutex);
 	fleet_session_close(closed);

@@ -45,6 +45,7 @@ struct peer_turn {
 	void (*go)(struct peer_turn *turn); // from any thread, which it must not block
 	struct net_request *request;
 	const struct access_grant *grant;
+	bool ends;           // the client wants the connection's end
 	bool takes_news;     // can tell the client that its transaction was lost
 	struct peers *peers; // set by peers_enter
 	struct peer *peer;   // set before `go`

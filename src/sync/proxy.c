@@ -30,7 +30,6 @@ struct call {
 	call_work *work;
 	struct peer_turn turn;
 	struct admission_ticket ticket;
-	bool ends; // the connection, whatever happens
 };
 
 static bool execute(struct call *call, struct fleet_session *session, struct error *err);
@@ -73,7 +72,7 @@ static void on_worker(void *context, struct net_request *request)
 	(void)request;
 	bool ok = run(call, &err);
 	// The answer comes last, for the call ends with it.
-	peers_leave(call->sync->peers, &call->turn, call->ends || !ok);
+	peers_leave(call->sync->peers, &call->turn, call->turn.ends || !ok);
 	admission_leave(call->sync->admission, call->grant.database);
 	answer(call, ok, &err);
 }
@@ -264,7 +263,7 @@ static bool disconnect(struct call *call, struct fleet_session *session, struct 
 {
 	(void)session;
 	(void)err;
-	call->ends = true;
+	call->turn.ends = true;
 	grpc_write_prefix(net_reply_body(call->request), 0);
 	return true;
 }

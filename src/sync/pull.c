@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/protobuf_read.h"
 #include "base/protobuf_write.h"
+#include "base/workers.h"
 #include "sync/pull_internal.h"
 
 enum {
@@ -20,6 +21,9 @@ static void release(struct pull *pull)
 {
 	log_cursor_close(TAKE(pull->cursor));
 	fleet_snapshot_end(TAKE(pull->snapshot));
+	if (pull->admitted)
+		admission_leave(pull->sync->snapshots, pull->grant.database);
+	pull->admitted = false;
 	if (pull->history && pull->bytes > 0)
 		fleet_history_count(pull->history, pull->bytes);
 	fleet_history_close(TAKE(pull->history));
@@ -396,9 +400,19 @@ static void begin_snapshot(struct pull *pull)
 		send_snapshot(pull);
 }
 
+static void start_snapshot(struct admission_ticket *ticket)
+{
+	struct pull *pull = CONTAINER_OF(ticket, struct pull, ticket);
+	pull->admitted = true;
+	pull_answer_on_worker(pull, begin_snapshot);
+}
+
 static void snapshot(struct pull *pull)
 {
-	pull_answer_on_worker(pull, begin_snapshot);
+	struct error err;
+	pull->ticket.start = start_snapshot;
+	if (!admission_enter(pull->sync->snapshots, pull->grant.database, &pull->ticket, false, &err))
+		pull_fail(pull, &err);
 }
 
 void pull_handle_snapshot(void *context, struct net_request *request)

@@ -4,6 +4,7 @@
 #ifndef ATOLL_SYNC_PULL_INTERNAL_H
 #define ATOLL_SYNC_PULL_INTERNAL_H
 
+#include "base/admission.h"
 #include "fleet/history.h"
 #include "log/log.h"
 #include "sync/frames.h"
@@ -27,6 +28,8 @@ struct pull {
 	struct log_cursor *cursor;
 	struct log_txn txn;
 	struct fleet_snapshot *snapshot;
+	struct admission_ticket ticket;
+	bool admitted; // among the snapshots
 	uint32_t sent; // frames of it
 	struct buffer piece;
 	uint64_t bytes;

@@ -161,7 +161,12 @@ struct net_site sync_site(struct sync *sync)
 }
 
 // Of a database at a moment.
-enum { PROGRAMS_RUNNING_MAX = 32, PROGRAMS_WAITING_MAX = 1024 };
+enum {
+	PROGRAMS_RUNNING_MAX = 32,
+	PROGRAMS_WAITING_MAX = 1024,
+	SNAPSHOTS_MAX = 16,
+	SNAPSHOTS_WAITING_MAX = 4096,
+};
 
 // -- life ---------------------------------------------------------------------------------------------
 
@@ -188,6 +193,7 @@ bool sync_open(const struct sync_options *options, struct sync **out, struct err
 	crypt_random(sync->session_key, sizeof(sync->session_key));
 	sync->result_bytes_max = options->result_bytes_max;
 	sync->admission = admission_create(PROGRAMS_RUNNING_MAX, PROGRAMS_WAITING_MAX);
+	sync->snapshots = admission_create(SNAPSHOTS_MAX, SNAPSHOTS_WAITING_MAX);
 	const struct peers_options peers = {
 		.fleet = options->fleet,
 		.access = options->access,
@@ -219,6 +225,7 @@ void sync_close(struct sync *sync)
 		return;
 	peers_close(sync->peers);
 	admission_destroy(sync->admission);
+	admission_destroy(sync->snapshots);
 	polls_free(sync->polls);
 	free(sync->routes);
 	free(sync->domain);
