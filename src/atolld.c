@@ -266,6 +266,7 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.database_idle_ms = settings->database_idle_timeout,
 		.open_databases_max = (int)settings->open_databases_max,
 		.open_files_max = database_files_max(settings),
+		.snapshots_max = (int)settings->snapshots_max,
 		.log_bytes_max = (uint64_t)settings->log_bytes_max,
 		.history_ms = settings->history_retention,
 	};

@@ -118,6 +118,7 @@ bool fleet_open(const struct fleet_options *options, struct fleet **out, struct 
 	fleet->database_idle_ms = options->database_idle_ms;
 	fleet->open_databases_max = options->open_databases_max;
 	fleet->files.max = options->open_files_max;
+	fleet->snapshots_max = options->snapshots_max;
 	fleet->memory.memory_max = options->memory_max;
 	fleet->history_ms = options->history_ms;
 	fleet->distance = distance;

@@ -40,6 +40,7 @@ struct fleet_options {
 	int64_t database_idle_ms; // a database unused for so long is closed until it is asked for; 0 = never
 	int open_databases_max;   // beyond, the longest unused one is closed; 0 = no limit
 	int open_files_max;       // the same for descriptors that open databases take
+	int snapshots_max; // of a database at a moment, for replicas in clients' processes; 0 = no limit
 	int long_statements_max; // statements that compute at a time, of those that compute for long; 0 = no limit
 	int64_t memory_max;      // that statements may take together; 0 = no limit
 	uint64_t log_bytes_max; // history kept of each database

@@ -134,12 +134,29 @@ void fleet_history_count(struct fleet_history *history, uint64_t bytes)
 	fleet_count_synced(database->fleet, database->uuid, history->primary->spec.uuid, bytes);
 }
 
+// Each holds a connection, and the write-ahead log from being shortened.
+static bool count_snapshot(struct fleet_database *database, struct error *err)
+{
+	int max = database->fleet->snapshots_max;
+	if (atomic_fetch_add(&database->snapshots, 1) < max || max == 0)
+		return true;
+	atomic_fetch_sub(&database->snapshots, 1);
+	return error_set(err, ERR_RATE_LIMITED,
+			 "%d replicas read the whole database already (limit snapshots-max): try again in a "
+			 "moment",
+			 max);
+}
+
 bool fleet_snapshot_begin(struct fleet_history *history, struct fleet_snapshot **out, struct error *err)
 {
 	struct engine_snapshot *pages;
-	if (!is_usable(history->primary, err) ||
-	    !engine_snapshot_begin(history->primary->engine, &pages, err))
+	struct fleet_database *database = history->primary->database;
+	if (!is_usable(history->primary, err) || !count_snapshot(database, err))
 		return false;
+	if (!engine_snapshot_begin(history->primary->engine, &pages, err)) {
+		atomic_fetch_sub(&database->snapshots, 1);
+		return false;
+	}
 	struct fleet_snapshot *snapshot = calloc(1, sizeof(*snapshot));
 	ASSERT(snapshot != NULL);
 	snapshot->history = history;
@@ -182,5 +199,6 @@ void fleet_snapshot_end(struct fleet_snapshot *snapshot)
 	if (!snapshot)
 		return;
 	engine_snapshot_end(snapshot->pages);
+	atomic_fetch_sub(&snapshot->history->primary->database->snapshots, 1);
 	free(snapshot);
 }

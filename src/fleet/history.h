@@ -61,6 +61,7 @@ struct fleet_instance *fleet_history_instance(struct fleet_history *history);
 void fleet_history_count(struct fleet_history *history, uint64_t bytes);
 
 /// All pages of one moment (engine/snapshot.h), without a second copy of them. Writers go on. Blocks.
+/// Fails also: ERR_RATE_LIMITED  there are fleet_options.snapshots_max of the database
 MUST_USE bool fleet_snapshot_begin(struct fleet_history *history, struct fleet_snapshot **out,
 				   struct error *err);
 const char *fleet_snapshot_log_id(const struct fleet_snapshot *snapshot);

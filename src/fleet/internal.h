@@ -45,6 +45,7 @@ struct fleet {
 	struct allowance_pool memory; // of clients' statements
 	struct recent_budget recent_budget;
 	int open_databases_max;
+	int snapshots_max;
 	int64_t database_idle_ms;
 	_Atomic(int) open_count;
 	pthread_mutex_t room_mutex; // taken last
@@ -72,6 +73,7 @@ struct fleet_database {
 	_Atomic(int) references;     // the table's and each instance's
 	_Atomic(int64_t) used_ms;    // when somebody last acquired or released an instance
 	_Atomic(bool) opened;        // changed under the mutex
+	_Atomic(int) snapshots;      // under way (history.c)
 	pthread_mutex_t mutex;
 	pthread_cond_t closed; // is not closing any more
 	// guarded by mutex

@@ -38,11 +38,16 @@ static int status_of(const struct error *err)
 		return 403;
 	case ERR_STALE:
 		return 410;
+	case ERR_RATE_LIMITED:
+		return 429;
 	case ERR_NOT_READY:
+	case ERR_TIMEOUT:
 	case ERR_TRANSACTION_BUSY:
+	case ERR_UNAVAILABLE:
 	case ERR_SHUTDOWN:
 		return 503;
 	case ERR_INTERNAL:
+	case ERR_FULL:
 	case ERR_IO:
 	case ERR_CORRUPT:
 		return 500;

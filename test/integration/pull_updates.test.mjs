@@ -403,6 +403,58 @@ describe('§6 refusals', () => {
 	});
 });
 
+describe('§6 replies that are read slowly', () => {
+	/// Begins a bootstrap and reads nothing of its body.
+	const begin = (own, db) =>
+		new Promise((resolve, reject) => {
+			const call = http.request(`${own.url}/db/${db.label}/pull-updates`, { method: 'POST', headers: { authorization: `Bearer ${db.jwt}` } }, (response) => resolve({ call, response: response.pause() }));
+			call.on('error', reject);
+			call.end();
+		});
+	const read = async ({ response }) => {
+		const parts = [];
+		for await (const part of response) parts.push(part);
+		return Buffer.concat(parts);
+	};
+
+	test('they are of one moment, whatever is committed meanwhile; more of them than snapshots-max wait elsewhere', async () => {
+		const own = await startServer({ args: ['--snapshots-max', '2'] });
+		try {
+			const db = await own.createDatabase('slow', ['ord']);
+			await own.sql(db.label, ['CREATE TABLE t(id INTEGER PRIMARY KEY, x)', ...Array.from({ length: 4 }, (_, n) => fill(20000, 1 + n * 20000).replace('zeroblob(100)', 'zeroblob(250)'))]);
+			const expected = await pull(own, db.label);
+			assert.ok(expected.bytes.length > 40e6);
+			const slow = [await begin(own, db), await begin(own, db)];
+			const refused = await pull(own, db.label);
+			assert.equal(refused.status, 429, refused.text);
+			assert.match(refused.json.error, /snapshots-max/);
+			for (const statement of ['DELETE FROM t WHERE id % 3 = 0', 'VACUUM', 'DELETE FROM t']) assert.equal((await own.sql(db.label, statement)).json.results[0].type, 'ok');
+			assert.ok((await read(slow[0])).equals(expected.bytes));
+			assert.ok((await read(slow[1])).equals(expected.bytes));
+			assert.equal((await pull(own, db.label)).status, 200);
+			// Those that go away make room as well.
+			for (const { call } of [await begin(own, db), await begin(own, db)]) call.destroy();
+			await until('room for another', async () => (await pull(own, db.label)).status === 200);
+		} finally {
+			await own.stop();
+		}
+	});
+});
+
+test('§6 a replica’s address serves the primary’s history', async () => {
+	const db = await server.createDatabase('addresses', ['ord', 'nrt']);
+	await server.sql(db.label, ['CREATE TABLE t(id INTEGER PRIMARY KEY, x)', fill(100)]);
+	const whole = await pull(server, db.label);
+	for (const { label } of db.instances) {
+		await server.sql(db.label, "INSERT INTO t(x) VALUES ('more')");
+		const replica = new PageReplica(server, label);
+		replica.apply(whole);
+		const reply = await replica.pull();
+		assert.ok(reply.ids.length > 0 && reply.ids.length < whole.size);
+		await sound(replica, db);
+	}
+});
+
 describe('§6 push, as clients send it', () => {
 	const condition = { type: 'not', cond: { type: 'is_autocommit' } };
 	const step = (sql, args = []) => ({ stmt: { sql, args, want_rows: false }, condition });
