@@ -75,7 +75,7 @@ static void open_fleet(struct world *world)
 	struct fleet_options options = {.data_folder = world->folder,
 					.limits = {.statement_ms_max = 5000,
 						   .transaction_ms_max = 300,
-						   .lane_wait_ms_max = 5000,
+						   .lane_wait_ms_max = 30000,
 						   .sql_bytes_max = 100000,
 						   .connections_per_instance_max = 16,
 						   .row_bytes_max = 5000000,

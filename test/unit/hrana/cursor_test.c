@@ -336,8 +336,8 @@ static void rows_that_trickle_are_flushed(void **state)
 	bool done;
 	set_up(&run, ENTRY_STREAMED);
 	add_step(&run,
-		 "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 9000000)"
-		 " SELECT i FROM c WHERE i % 3000000 = 1",
+		 "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 900000)"
+		 " SELECT i FROM c WHERE i % 300000 = 1",
 		 NULL);
 	cursor_begin(&run.cursor, &run.batch);
 	run.cursor.flush = note_flush;
