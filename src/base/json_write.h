@@ -49,8 +49,9 @@ void json_write_text(struct json_writer *w, const char *text); // NULL becomes n
 void json_write_text_sized(struct json_writer *w, const char *text, size_t size);
 /// A 64-bit integer as a JSON string, as the SQL protocol wants it.
 void json_write_integer_text(struct json_writer *w, int64_t value);
-/// The digits of an integer, without a NUL; returns their end.
-enum { JSON_INTEGER_BYTES = 20 };
+/// The digits of an integer, without a NUL; returns their end. There must be room for JSON_INTEGER_BYTES, all of which may be
+/// written.
+enum { JSON_INTEGER_BYTES = 21 };
 char *json_format_integer(char *to, int64_t value);
 /// Bytes as a JSON string in base64, standard alphabet, no padding.
 void json_write_base64(struct json_writer *w, const void *bytes, size_t size);

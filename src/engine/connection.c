@@ -419,32 +419,36 @@ bool connection_prepare(struct connection *connection, const char *sql, size_t s
 
 // The value is looked up once; its own functions do not ask each time whether the row and the column are there.
 // Without memory for it there are no bytes, and the next step says so.
-struct value connection_column_value(sqlite3_stmt *stmt, int at)
+static inline void read_column(sqlite3_stmt *stmt, int at, struct value *out)
 {
 	sqlite3_value *column = sqlite3_column_value(stmt, at);
-	struct value value = {.kind = VALUE_NULL};
 	switch (sqlite3_value_type(column)) {
 	case SQLITE_INTEGER:
-		value.kind = VALUE_INTEGER;
-		value.integer = sqlite3_value_int64(column);
+		*out = (struct value){.kind = VALUE_INTEGER, .integer = sqlite3_value_int64(column)};
 		break;
 	case SQLITE_FLOAT:
-		value.kind = VALUE_REAL;
-		value.real = sqlite3_value_double(column);
+		*out = (struct value){.kind = VALUE_REAL, .real = sqlite3_value_double(column)};
 		break;
 	case SQLITE_TEXT:
-		value.kind = VALUE_TEXT;
-		value.bytes = (const char *)sqlite3_value_text(column);
-		value.size = value.bytes ? (size_t)sqlite3_value_bytes(column) : 0;
+		*out = (struct value){.kind = VALUE_TEXT, .bytes = (const char *)sqlite3_value_text(column)};
+		out->size = (size_t)sqlite3_value_bytes(column);
 		break;
 	case SQLITE_BLOB:
-		value.kind = VALUE_BLOB;
-		value.bytes = sqlite3_value_blob(column);
-		value.size = value.bytes ? (size_t)sqlite3_value_bytes(column) : 0;
+		*out = (struct value){.kind = VALUE_BLOB, .bytes = sqlite3_value_blob(column)};
+		out->size = (size_t)sqlite3_value_bytes(column);
 		break;
 	default:
+		*out = (struct value){.kind = VALUE_NULL};
 		break;
 	}
+}
+
+struct value connection_column_value(sqlite3_stmt *stmt, int at)
+{
+	struct value value;
+	read_column(stmt, at, &value);
+	if (!value.bytes)
+		value.size = 0;
 	return value;
 }
 
@@ -523,7 +527,7 @@ static bool step_rows(struct connection *connection, bool *out_paused, struct er
 		if (sink) {
 			bool lost = false;
 			for (int i = 0; i < count; i++) {
-				values[i] = connection_column_value(stmt, i);
+				read_column(stmt, i, &values[i]);
 				lost = lost || is_lost(&values[i]);
 			}
 			if (lost) {

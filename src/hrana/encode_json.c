@@ -11,21 +11,23 @@ static void write_column(struct json_writer *w, const char *name, const char *de
 	json_write_end_object(w);
 }
 
-// Values are what large results consist of: those of a known size are written at once.
-static char *write_null(char *to)
+// Values are what large results consist of: what has a known size is written at once.
+static inline char *put(char *to, const char *literal, size_t size)
 {
-	static const char text[] = "{\"type\":\"null\"";
-	memcpy(to, text, sizeof(text) - 1);
-	return to + sizeof(text) - 1;
+	memcpy(to, literal, size);
+	return to + size;
 }
 
-static char *write_integer(char *to, int64_t value)
+#define PUT(to, literal) put(to, "" literal "", sizeof(literal) - 1)
+
+static void write_open_value(struct json_writer *w, const struct value *value)
 {
-	static const char text[] = "{\"type\":\"integer\",\"value\":\"";
-	memcpy(to, text, sizeof(text) - 1);
-	to = json_format_integer(to + sizeof(text) - 1, value);
-	*to++ = '"';
-	return to;
+	if (value->kind == VALUE_REAL)
+		json_write_real(w, value->real);
+	else if (value->kind == VALUE_TEXT)
+		json_write_text_sized(w, value->bytes, value->size);
+	else
+		json_write_base64(w, value->bytes, value->size);
 }
 
 static void write_value(struct json_writer *w, const struct value *value)
@@ -38,29 +40,30 @@ static void write_value(struct json_writer *w, const struct value *value)
 	if (w->comma)
 		*at++ = ',';
 	w->comma = false;
-	if (value->kind == VALUE_NULL)
-		at = write_null(at);
-	else if (value->kind == VALUE_INTEGER)
-		at = write_integer(at, value->integer);
-	w->out->size += (size_t)(at - begin);
 	switch (value->kind) {
 	case VALUE_NULL:
+		at = PUT(at, "{\"type\":\"null\"}");
+		break;
 	case VALUE_INTEGER:
+		at = PUT(at, "{\"type\":\"integer\",\"value\":\"");
+		at = json_format_integer(at, value->integer);
+		at = PUT(at, "\"}");
 		break;
 	case VALUE_REAL:
-		ENCODE_LITERAL(w, "{\"type\":\"float\",\"value\":");
-		json_write_real(w, value->real);
+		at = PUT(at, "{\"type\":\"float\",\"value\":");
 		break;
 	case VALUE_TEXT:
-		ENCODE_LITERAL(w, "{\"type\":\"text\",\"value\":");
-		json_write_text_sized(w, value->bytes, value->size);
+		at = PUT(at, "{\"type\":\"text\",\"value\":");
 		break;
 	case VALUE_BLOB:
-		ENCODE_LITERAL(w, "{\"type\":\"blob\",\"base64\":");
-		json_write_base64(w, value->bytes, value->size);
+		at = PUT(at, "{\"type\":\"blob\",\"base64\":");
 		break;
 	}
-	buffer_append_byte(w->out, '}');
+	w->out->size += (size_t)(at - begin);
+	if (value->kind >= VALUE_REAL) {
+		write_open_value(w, value);
+		buffer_append_byte(w->out, '}');
+	}
 	w->comma = true;
 }
 
