@@ -447,7 +447,8 @@ struct value connection_column_value(sqlite3_stmt *stmt, int at)
 {
 	struct value value;
 	read_column(stmt, at, &value);
-	if (!value.bytes)
+	// For callers that do not ask whether there was memory for it.
+	if (value.kind >= VALUE_TEXT && !value.bytes)
 		value.size = 0;
 	return value;
 }

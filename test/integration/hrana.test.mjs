@@ -635,7 +635,6 @@ describe('broken rules', () => {
 		[3, [conditional({ type: 'ok', step: 0 })], 'Invalid reference to step in a batch condition'],
 		[3, [close, stmt({ sql: 'SELECT 1' })], 'Stream for this baton was closed'],
 		[2, [{ type: 'get_autocommit' }], /hrana3 and higher$/],
-		[2, [conditional({ type: 'is_autocommit' })], /hrana3 and higher$/],
 		[3, [{ type: 'nap' }], /^Cannot deserialize client message from JSON: /],
 		[3, [conditional({ type: 'maybe' })], /^Cannot deserialize client message from JSON: /],
 		[3, [conditional({ type: 'ok', step: -1 })], /^Cannot deserialize client message from JSON: /],
