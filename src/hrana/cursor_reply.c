@@ -115,10 +115,15 @@ static bool end_whole(struct cursor_reply *reply, struct error *err)
 	char baton[BATON_TEXT_BYTES];
 	if (!call_leave_stream(reply->call, baton, err))
 		return false;
-	if (reply->begun)
+	if (reply->begun) {
 		push_piece(reply);
-	else
-		put_baton(reply, baton);
+		return true;
+	}
+	// Its stream was taken away: there is no baton, and nobody who would read one.
+	if (!baton[0])
+		return error_set(err, ERR_SHUTDOWN,
+				 "the client closed the connection, or the server is stopping");
+	put_baton(reply, baton);
 	return true;
 }
 

@@ -406,3 +406,17 @@ describe('the end of other things', () => {
 		await assert.rejects(lines.rest());
 	});
 });
+
+test('clients that go away at any moment take nothing with them', async () => {
+	const body = JSON.stringify({ batch: { steps: [{ stmt: { sql: 'WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 30000) SELECT count(*) FROM c' } }] } });
+	const leave = (after_ms) =>
+		new Promise((resolve) => {
+			const call = http.request(`${server.db_url(primary)}v3/cursor`, { method: 'POST', agent: false, headers: { authorization: `Bearer ${db.jwt}`, 'content-length': body.length } });
+			call.on('error', () => {});
+			call.on('response', (response) => response.resume());
+			call.on('close', resolve);
+			call.end(body, () => setTimeout(() => call.destroy(), after_ms));
+		});
+	for (let round = 0; round < 30; round++) await Promise.all(Array.from({ length: 16 }, (_, i) => leave((i + round) % 40)));
+	assert.deepEqual(await server.rows(primary, 'SELECT 1 AS n'), [{ n: 1 }]);
+});
