@@ -64,6 +64,17 @@ static struct taken take_anew(struct world *world)
 	return taken;
 }
 
+// What belonged to an instance that was destroyed is told once nothing works on it any more: a task may hold it for a moment.
+static struct taken take_late(struct world *world, uint64_t rows_read)
+{
+	struct taken taken = {0};
+	for (int tries = 0; tries < 1000 && taken.replica_read + taken.primary_read < rows_read; tries++) {
+		take(world, NULL, &taken);
+		usleep(10000);
+	}
+	return taken;
+}
+
 static struct fleet_session *begin(struct world *world)
 {
 	world_create(world, 1);
@@ -82,6 +93,7 @@ static void select_point(struct fleet_session *session, int64_t id)
 		.sql = point_select, .sql_size = strlen(point_select), .args = &argument, .arg_count = 1};
 	struct statement_result result;
 	assert_true(fleet_session_execute(session, &statement, &sink.sink, &result, &err));
+	assert_int_equal(result.rows_read, 1); // the row is there
 }
 
 static void every_path_counts_once(void **state)
@@ -153,7 +165,7 @@ static void what_is_destroyed_or_closed_is_still_told(void **state)
 	fleet_session_close(session);
 	assert_true(
 		fleet_destroy_instance(world->fleet, world_database(0).text, world_replica(0).text, &err));
-	struct taken taken = take_anew(world);
+	struct taken taken = take_late(world, 1);
 	assert_int_equal(taken.replica_read, 1);
 	assert_int_equal(taken.storage, 0);
 	session = world_session(world, world_database(0), NULL);
@@ -161,7 +173,7 @@ static void what_is_destroyed_or_closed_is_still_told(void **state)
 	select_point(session, 2);
 	fleet_session_close(session);
 	assert_true(fleet_destroy_database(world->fleet, world_database(0).text, &err));
-	taken = take_anew(world);
+	taken = take_late(world, 2);
 	assert_int_equal(taken.primary_read, 2);
 	assert_int_equal(taken.select_runs, 2);
 	assert_int_equal(taken.storage, 0);
