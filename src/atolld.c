@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/crypt.h"
 #include "base/disk.h"
+#include "base/service.h"
 #include "base/settings.h"
 #include "base/trace.h"
 #include "base/workers.h"
@@ -38,11 +39,13 @@ enum {
 	WORKERS_RESERVE = 16,
 	WAITERS_MAX = 64,
 	LAST_WORD_MS = 2000,
+	CLOSING_MS = 60000, // databases are closed and checkpointed
 	HEAD_BYTES_MAX = 12 * 1024,
 	IDLE_TIMEOUT_S = 60,
 	MALLOC_ARENAS_MAX = 4,
 	BATON_KEY_BYTES = 32,
-	OTHER_FILES = 64, // the platform's own store, logs, exports under way
+	WATCHDOG_SHARE = 3, // how often it is told within its time
+	OTHER_FILES = 64,   // the platform's own store, logs, exports under way
 	PASSWORD_LINE_BYTES = 2048,
 };
 
@@ -50,6 +53,7 @@ static const char username_fallback[] = "admin";
 
 struct atolld {
 	struct settings settings;
+	struct service service;
 	int lock_fd;
 	struct workers *workers;
 	struct fleet *fleet;
@@ -253,10 +257,10 @@ static int long_statements_max(const struct settings *settings)
 						 : (int)(cores > 0 ? cores : 1);
 }
 
-static bool start_data(struct atolld *atolld, const char *domain, struct error *err)
+static struct fleet_options fleet_options_of(const struct atolld *atolld)
 {
 	const struct settings *settings = &atolld->settings;
-	const struct fleet_options fleet = {
+	return (struct fleet_options){
 		.data_folder = settings->data,
 		.workers = atolld->workers,
 		.limits = engine_limits_of(settings),
@@ -270,9 +274,12 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.log_bytes_max = (uint64_t)settings->log_bytes_max,
 		.history_ms = settings->history_retention,
 	};
-	if (!fleet_open(&fleet, &atolld->fleet, err))
-		return false;
-	const struct platform_options platform = {
+}
+
+static struct platform_options platform_options_of(struct atolld *atolld, const char *domain)
+{
+	const struct settings *settings = &atolld->settings;
+	return (struct platform_options){
 		.fleet = atolld->fleet,
 		.domain = domain,
 		.locations = settings->locations,
@@ -289,6 +296,14 @@ static bool start_data(struct atolld *atolld, const char *domain, struct error *
 		.login_lifetime_ms = settings->login_lifetime,
 		.login_failures_max = (int)settings->login_failures_max,
 	};
+}
+
+static bool start_data(struct atolld *atolld, const char *domain, struct error *err)
+{
+	const struct fleet_options fleet = fleet_options_of(atolld);
+	if (!fleet_open(&fleet, &atolld->fleet, err))
+		return false;
+	const struct platform_options platform = platform_options_of(atolld, domain);
 	return platform_open(&platform, &atolld->platform, err);
 }
 
@@ -386,13 +401,23 @@ static bool start_server(struct atolld *atolld, struct error *err)
 	return net_server_start(&options, &atolld->server, err);
 }
 
+static bool take_listener(struct atolld *atolld, struct error *err)
+{
+	if (atolld->service.inherited < 0)
+		return net_listen(atolld->settings.listen, &atolld->listener, err);
+	if (!net_listen_inherited(atolld->service.inherited, &atolld->listener, err))
+		return false;
+	atolld->service.inherited = -1;
+	return true;
+}
+
 static bool start(struct atolld *atolld, struct error *err)
 {
 	const struct settings *settings = &atolld->settings;
 	if (!disk_make_folder(settings->data, err))
 		return error_context(err, "%s", settings->data);
 	// The socket first: what a database is called holds the port, and that may be any (listen …:0).
-	if (!take_data_folder(atolld, err) || !net_listen(settings->listen, &atolld->listener, err))
+	if (!take_data_folder(atolld, err) || !take_listener(atolld, err))
 		return false;
 	OWNED(buffer) struct buffer domain = {0};
 	write_domain(settings, atolld->listener.port, &domain);
@@ -417,6 +442,7 @@ static void stop(struct atolld *atolld)
 	workers_stop(atolld->workers);
 	net_listener_cleanup(&atolld->listener);
 	fd_cleanup(&atolld->lock_fd);
+	service_cleanup(&atolld->service);
 	settings_cleanup(&atolld->settings);
 }
 
@@ -460,15 +486,55 @@ static void reload(struct atolld *atolld, int argc, char **argv)
 		trace_info("server.reloaded", "pid", TRACE_INT(getpid()));
 }
 
+static void tell_reload(struct atolld *atolld, int argc, char **argv)
+{
+	service_tell(&atolld->service, "RELOADING=1\nMONOTONIC_USEC=%lld\nSTATUS=Reading the settings again",
+		     (long long)(clock_monotonic_ns() / 1000));
+	reload(atolld, argc, argv);
+	service_tell(&atolld->service, "READY=1\nSTATUS=Serving %s", net_server_address(atolld->server));
+}
+
+// The watchdog hears that this loop goes round and that no network thread hangs; from a server that hangs, nothing.
+static void tell_watchdog(struct atolld *atolld)
+{
+	if (net_server_is_alive(atolld->server))
+		service_tell(&atolld->service, "WATCHDOG=1");
+	else
+		trace_error("server.hangs", "pid", TRACE_INT(getpid()));
+}
+
+// The next signal, or 0 when it is time for the watchdog.
+static int next_signal(const struct atolld *atolld, const sigset_t *set)
+{
+	int64_t pause_ms = atolld->service.watchdog_ms / WATCHDOG_SHARE;
+	struct timespec pause = {.tv_sec = pause_ms / 1000, .tv_nsec = pause_ms % 1000 * 1000000};
+	int number = sigtimedwait(set, NULL, atolld->service.watchdog_ms > 0 ? &pause : NULL);
+	return number > 0 ? number : 0;
+}
+
+// The service manager shall neither lose its patience with a drain nor take it for a hang.
+static void tell_stop(const struct atolld *atolld)
+{
+	long long patience_us = (atolld->settings.drain_timeout + LAST_WORD_MS + CLOSING_MS) * 1000;
+	service_tell(&atolld->service,
+		     "STOPPING=1\nSTATUS=Finishing what is under way\nEXTEND_TIMEOUT_USEC=%lld", patience_us);
+	if (atolld->service.watchdog_ms > 0)
+		service_tell(&atolld->service, "WATCHDOG_USEC=%lld\nWATCHDOG=1", patience_us);
+}
+
 static void wait_for_the_end(struct atolld *atolld, int argc, char **argv)
 {
 	sigset_t set = handled_signals();
-	int signal_number = 0;
+	int signal_number;
 	do {
-		if (sigwait(&set, &signal_number) == 0 && signal_number == SIGHUP)
-			reload(atolld, argc, argv);
+		signal_number = next_signal(atolld, &set);
+		if (signal_number == SIGHUP)
+			tell_reload(atolld, argc, argv);
+		else if (signal_number == 0 && atolld->service.watchdog_ms > 0)
+			tell_watchdog(atolld);
 	} while (signal_number != SIGTERM && signal_number != SIGINT);
 	trace_info("server.stopping", "signal", signal_number == SIGTERM ? "SIGTERM" : "SIGINT");
+	tell_stop(atolld);
 	// Whoever cannot wait for the drain sends another: it has its default effect again.
 	sigdelset(&set, SIGHUP);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
@@ -479,6 +545,7 @@ static void announce(const struct atolld *atolld)
 	const char *address = net_server_address(atolld->server);
 	printf("ready %s://%s\n", is_tls(&atolld->settings) ? "https" : "http", address);
 	fflush(stdout);
+	service_tell(&atolld->service, "READY=1\nSTATUS=Serving %s", address);
 	trace_info("server.ready", "address", address, "data", atolld->settings.data, "version",
 		   ATOLL_VERSION);
 }
@@ -486,7 +553,10 @@ static void announce(const struct atolld *atolld)
 static int serve(struct atolld *atolld, int argc, char **argv)
 {
 	struct error err;
-	if (!start(atolld, &err)) {
+	bool opened = service_open(&atolld->service, &err);
+	trace_mark_priorities(atolld->service.has_journal);
+	if (!opened || !start(atolld, &err)) {
+		settings_explain(&atolld->settings, &err);
 		stop(atolld);
 		return report(&err);
 	}
@@ -570,21 +640,57 @@ static int print_help(void)
 {
 	OWNED(buffer) struct buffer text = {0};
 	buffer_append_text(
-		&text, "atolld serves logical SQLite databases.\n\n"
-		       "  atolld [FLAG...]                             serve\n"
-		       "  atolld token mint --data DIR [--username NAME]\n"
-		       "                                               print a new platform token; no server "
-		       "may run\n"
-		       "  atolld user password --data DIR [--username NAME]\n"
-		       "                                               set a user's password, read from "
-		       "standard input;\n"
-		       "                                               no server may run\n"
-		       "  atolld --help | --version\n\n"
-		       "Each flag is also a key of the configuration file (NAME = VALUE) and an environment\n"
-		       "variable (ATOLLD_NAME). Flags win over the environment, that over the file.\n\n");
+		&text,
+		"atolld serves logical SQLite databases.\n\n"
+		"  atolld [FLAG...]                             serve\n"
+		"  atolld token mint --data DIR [--username NAME]\n"
+		"                                               print a new platform token; no server "
+		"may run\n"
+		"  atolld user password --data DIR [--username NAME]\n"
+		"                                               set a user's password, read from "
+		"standard input;\n"
+		"                                               no server may run\n"
+		"  atolld --check-config [FLAG...]              say what is wrong with the settings, exit 0 "
+		"or 1\n"
+		"  atolld --print-config [FLAG...]              print each setting and where its value "
+		"comes from\n"
+		"  atolld --help | --version\n\n"
+		"Each flag is also a key of the configuration file (NAME = VALUE) and an environment\n"
+		"variable (ATOLLD_NAME). Flags win over the environment, that over the file.\n\n");
 	settings_help(&text);
 	fwrite(text.data, 1, text.size, stdout);
 	return EXIT_SUCCESS;
+}
+
+static int print_config(struct atolld *atolld)
+{
+	OWNED(buffer) struct buffer text = {0};
+	settings_print(&atolld->settings, &text);
+	fwrite(text.data, 1, text.size, stdout);
+	settings_cleanup(&atolld->settings);
+	return EXIT_SUCCESS;
+}
+
+static bool check_settings(struct atolld *atolld, struct error *err)
+{
+	const struct settings *settings = &atolld->settings;
+	const struct fleet_options fleet = fleet_options_of(atolld);
+	const struct platform_options platform = platform_options_of(atolld, settings->domain);
+	return (net_check(settings->listen, or_null(settings->tls_cert), or_null(settings->tls_key), err) &&
+		fleet_check(&fleet, err) && platform_check(&platform, err)) ||
+	       settings_explain(settings, err);
+}
+
+static int check_config(struct atolld *atolld)
+{
+	struct error err;
+	bool good = check_settings(atolld, &err);
+	settings_cleanup(&atolld->settings);
+	if (good)
+		puts("the settings are good");
+	else
+		report(&err);
+	return good ? EXIT_SUCCESS : EXIT_FAULT;
 }
 
 static bool is_command(const struct settings *settings, const char *noun, const char *verb)
@@ -595,20 +701,27 @@ static bool is_command(const struct settings *settings, const char *noun, const 
 
 int main(int argc, char **argv)
 {
-	struct atolld atolld = {.lock_fd = -1, .listener = {.fd = -1}};
+	struct atolld atolld = {
+		.lock_fd = -1, .listener = {.fd = -1}, .service = {.notify_fd = -1, .inherited = -1}};
 	struct error err;
-	if (!settings_read(argc, argv, environ, &atolld.settings, &err))
-		return report(&err);
+	if (!settings_read(argc, argv, environ, &atolld.settings, &err)) {
+		int status = report(&err);
+		return atolld.settings.wants_check ? EXIT_FAULT : status;
+	}
 	if (atolld.settings.wants_help)
 		return print_help();
 	if (atolld.settings.wants_version) {
 		printf("atolld %s\n", ATOLL_VERSION);
 		return EXIT_SUCCESS;
 	}
+	if (atolld.settings.wants_print)
+		return print_config(&atolld);
 	configure_trace(&atolld.settings);
 	prepare_process();
 	if (!crypt_start(&err))
 		return report(&err);
+	if (atolld.settings.wants_check)
+		return check_config(&atolld);
 	if (is_command(&atolld.settings, "token", "mint"))
 		return mint_token(&atolld);
 	if (is_command(&atolld.settings, "user", "password"))

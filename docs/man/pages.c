@@ -11,7 +11,7 @@
 #include "cli/command.h"
 
 enum { TEXT_COLUMNS = 70 };
-enum setting_type { TEXT, CHOICE, COUNT, DURATION, SIZE };
+enum setting_type { TEXT, SECRET, CHOICE, COUNT, DURATION, SIZE };
 
 static const struct {
 	const char *name;

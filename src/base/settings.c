@@ -6,27 +6,9 @@
 #include <strings.h>
 
 #include "base/disk.h"
+#include "base/settings_table.h"
 
-enum setting_type { TEXT, CHOICE, COUNT, DURATION, SIZE };
-enum { CONFIG_BYTES_MAX = 1024 * 1024, NAME_BYTES_MAX = 64 };
-
-struct row {
-	const char *name;
-	enum setting_type type;
-	const char *fallback;
-	int64_t least;
-	int64_t most;
-	const char *value;
-	const char *help;
-	size_t offset;
-};
-
-static const struct row rows[] = {
-#define SETTING(field, name, type, fallback, least, most, value, help)                                       \
-	{name, type, fallback, least, most, value, help, offsetof(struct settings, field)},
-#include "base/settings.def"
-#undef SETTING
-};
+enum { CONFIG_BYTES_MAX = 1024 * 1024, NAME_BYTES_MAX = 64, ORIGIN_BYTES_MAX = 300 };
 
 struct unit {
 	const char *name;
@@ -39,21 +21,21 @@ static const struct unit size_units[] = {
 	{"kb", 1 << 10}, {"mb", 1 << 20}, {"gb", 1 << 30}, {"b", 1}, {"", 1}};
 static const struct unit count_units[] = {{"", 1}};
 
-static const struct row *find_row(const char *name, size_t size)
+static const struct setting_row *find_row(const char *name, size_t size)
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-		if (strlen(rows[i].name) == size && memcmp(rows[i].name, name, size) == 0)
-			return &rows[i];
+	for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+		if (strlen(settings_rows[i].name) == size && memcmp(settings_rows[i].name, name, size) == 0)
+			return &settings_rows[i];
 	}
 	return NULL;
 }
 
-static char **text_at(struct settings *settings, const struct row *row)
+static char **text_at(struct settings *settings, const struct setting_row *row)
 {
 	return (char **)(void *)((char *)settings + row->offset);
 }
 
-static int64_t *number_at(struct settings *settings, const struct row *row)
+static int64_t *number_at(struct settings *settings, const struct setting_row *row)
 {
 	return (int64_t *)(void *)((char *)settings + row->offset);
 }
@@ -105,8 +87,8 @@ static void set_text(char **field, const char *text)
 	ASSERT(*field != NULL);
 }
 
-static bool set_number(struct settings *settings, const struct row *row, const char *text, const char *origin,
-		       struct error *err)
+static bool set_number(struct settings *settings, const struct setting_row *row, const char *text,
+		       const char *origin, struct error *err)
 {
 	int64_t value = 0;
 	bool good = false;
@@ -133,23 +115,34 @@ static bool set_number(struct settings *settings, const struct row *row, const c
 	return true;
 }
 
-static bool set(struct settings *settings, const struct row *row, const char *text, const char *origin,
-		struct error *err)
+static bool set_value(struct settings *settings, const struct setting_row *row, const char *text,
+		      const char *origin, struct error *err)
 {
 	if (row->type == CHOICE && !is_choice(row->value, text))
 		return error_set(err, ERR_USAGE, "setting \"%s\" (%s): \"%s\" is not one of %s", row->name,
 				 origin, text, row->value);
-	if (row->type == TEXT || row->type == CHOICE) {
+	if (setting_is_text(row)) {
 		set_text(text_at(settings, row), text);
 		return true;
 	}
 	return set_number(settings, row, text, origin, err);
 }
 
+static bool set(struct settings *settings, const struct setting_row *row, const char *text,
+		const char *origin, struct error *err)
+{
+	if (!set_value(settings, row, text, origin, err))
+		return false;
+	struct setting_source *source = &settings->sources[row - settings_rows];
+	set_text(&source->given, text);
+	set_text(&source->origin, origin);
+	return true;
+}
+
 // -- command line -------------------------------------------------------------------------------------
 
 struct flag {
-	const struct row *row;
+	const struct setting_row *row;
 	const char *value;
 };
 
@@ -162,7 +155,7 @@ static bool take_flag(struct command_line *line, int argc, char *const *argv, in
 {
 	const char *name = argv[*at] + 2;
 	size_t size = strcspn(name, "=");
-	const struct row *row = find_row(name, size);
+	const struct setting_row *row = find_row(name, size);
 	if (!row)
 		return error_set(err, ERR_USAGE, "unknown flag --%.*s; --help lists them", (int)size, name);
 	const char *value = name + size + 1;
@@ -185,6 +178,10 @@ static bool read_command_line(int argc, char *const *argv, struct command_line *
 			out->wants_help = true;
 		} else if (strcmp(argument, "--version") == 0) {
 			out->wants_version = true;
+		} else if (strcmp(argument, "--check-config") == 0) {
+			out->wants_check = true;
+		} else if (strcmp(argument, "--print-config") == 0) {
+			out->wants_print = true;
 		} else if (strncmp(argument, "--", 2) == 0) {
 			if (!take_flag(line, argc, argv, &i, err))
 				return false;
@@ -212,7 +209,7 @@ static bool apply_flags(const struct command_line *line, struct settings *out, s
 
 // -- environment --------------------------------------------------------------------------------------
 
-static void name_variable(const struct row *row, char *name)
+static void name_variable(const struct setting_row *row, char *name)
 {
 	snprintf(name, NAME_BYTES_MAX, "ATOLLD_%s", row->name);
 	for (char *at = name; *at != '\0'; at++) {
@@ -235,13 +232,13 @@ static const char *look_up(char *const *environment, const char *name)
 
 static bool apply_environment(char *const *environment, struct settings *out, struct error *err)
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+	for (size_t i = 0; i < SETTINGS_COUNT; i++) {
 		char name[NAME_BYTES_MAX];
 		char origin[NAME_BYTES_MAX + 16];
-		name_variable(&rows[i], name);
+		name_variable(&settings_rows[i], name);
 		snprintf(origin, sizeof(origin), "environment %s", name);
 		const char *value = look_up(environment, name);
-		if (value && !set(out, &rows[i], value, origin, err))
+		if (value && !set(out, &settings_rows[i], value, origin, err))
 			return false;
 	}
 	return true;
@@ -273,9 +270,10 @@ static bool apply_line(char *line, const char *origin, struct settings *out, str
 		return error_set(err, ERR_USAGE, "%s: expected NAME = VALUE", origin);
 	*equals = '\0';
 	const char *name = trim(line);
-	const struct row *row = find_row(name, strlen(name));
+	const struct setting_row *row = find_row(name, strlen(name));
 	if (!row || row->offset == offsetof(struct settings, config))
-		return error_set(err, ERR_USAGE, "%s: unknown setting \"%s\"", origin, name);
+		return error_set(err, ERR_USAGE, "%s: unknown setting \"%s\"; --help lists them", origin,
+				 name);
 	return set(out, row, trim(equals + 1), origin, err);
 }
 
@@ -292,8 +290,8 @@ static bool apply_file(const char *path, struct settings *out, struct error *err
 		char *end = strchr(line, '\n');
 		if (end)
 			*end = '\0';
-		char origin[300];
-		snprintf(origin, sizeof(origin), "%s line %d", path, number);
+		char origin[ORIGIN_BYTES_MAX];
+		snprintf(origin, sizeof(origin), "%s:%d", path, number);
 		if (!apply_line(line, origin, out, err))
 			return false;
 		line = end ? end + 1 : NULL;
@@ -306,8 +304,8 @@ static bool apply_file(const char *path, struct settings *out, struct error *err
 static void apply_defaults(struct settings *out)
 {
 	struct error err;
-	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-		bool good = set(out, &rows[i], rows[i].fallback, "default", &err);
+	for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+		bool good = set(out, &settings_rows[i], settings_rows[i].fallback, "default", &err);
 		ASSERT(good);
 	}
 }
@@ -354,21 +352,14 @@ bool settings_read(int argc, char *const *argv, char *const *environment, struct
 
 void settings_cleanup(struct settings *settings)
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-		if (rows[i].type == TEXT || rows[i].type == CHOICE) {
-			free(*text_at(settings, &rows[i]));
-			*text_at(settings, &rows[i]) = NULL;
+	for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+		const struct setting_row *row = &settings_rows[i];
+		if (setting_is_text(row)) {
+			free(*text_at(settings, row));
+			*text_at(settings, row) = NULL;
 		}
-	}
-}
-
-void settings_help(struct buffer *out)
-{
-	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-		const struct row *row = &rows[i];
-		buffer_printf(out, "  --%s %s\n        %s", row->name, row->value, row->help);
-		if (row->fallback[0] != '\0')
-			buffer_printf(out, " (%s)", row->fallback);
-		buffer_append_byte(out, '\n');
+		free(settings->sources[i].given);
+		free(settings->sources[i].origin);
+		settings->sources[i] = (struct setting_source){0};
 	}
 }

@@ -10,16 +10,23 @@
 #include "base/json_write.h"
 
 // The tracer is the one piece of state outside main: every layer may speak, and a handle to it in each struct
-// would say nothing. Two words, set at start.
+// would say nothing. Three words, set at start.
 static _Atomic(int) level_now = TRACE_INFO;
 static _Atomic(bool) json_now = false;
+static _Atomic(bool) marks_now = false;
 
 static const char *const level_names[TRACE_LEVEL_COUNT] = {"error", "warn", "info", "debug"};
+static const char *const priorities[TRACE_LEVEL_COUNT] = {"<3>", "<4>", "<6>", "<7>"}; // sd-daemon(3)
 
 void trace_configure(enum trace_level level, bool json)
 {
 	atomic_store(&level_now, (int)level);
 	atomic_store(&json_now, json);
+}
+
+void trace_mark_priorities(bool marks)
+{
+	atomic_store(&marks_now, marks);
 }
 
 bool trace_level_of(const char *name, enum trace_level *out)
@@ -89,6 +96,8 @@ void trace_event(enum trace_level level, const char *event, ...)
 	if (!trace_enabled(level))
 		return;
 	OWNED(buffer) struct buffer line = {0};
+	if (atomic_load(&marks_now))
+		buffer_append_text(&line, priorities[level]);
 	va_list args;
 	va_start(args, event);
 	if (atomic_load(&json_now))

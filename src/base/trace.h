@@ -16,6 +16,8 @@ enum trace_level { TRACE_ERROR, TRACE_WARN, TRACE_INFO, TRACE_DEBUG, TRACE_LEVEL
 
 /// Process-wide settings of the tracer; made once by main, level may be changed at any time.
 void trace_configure(enum trace_level level, bool json);
+/// Whether each line begins with its priority, "<3>" to "<7>", as systemd's journal reads it.
+void trace_mark_priorities(bool marks);
 bool trace_level_of(const char *name, enum trace_level *out); // "error", "warn", "info", "debug"
 bool trace_enabled(enum trace_level level);
 

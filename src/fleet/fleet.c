@@ -102,6 +102,15 @@ void fleet_sweep(struct fleet *fleet, bool (*keeps)(void *context, const char *d
 
 // -- life ---------------------------------------------------------------------------------------------
 
+bool fleet_check(const struct fleet_options *options, struct error *err)
+{
+	struct distance *distance;
+	if (!distance_parse(options->simulate_latency, &distance, err))
+		return false;
+	distance_free(distance);
+	return true;
+}
+
 bool fleet_open(const struct fleet_options *options, struct fleet **out, struct error *err)
 {
 	struct distance *distance;

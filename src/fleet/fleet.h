@@ -56,6 +56,9 @@ struct fleet_options {
 	void *context; // may be set later by fleet_connect
 };
 
+/// Whether fleet_open would take these; opens nothing.
+/// Fails: ERR_USAGE, its message beginning with the name of the setting
+MUST_USE bool fleet_check(const struct fleet_options *options, struct error *err);
 MUST_USE bool fleet_open(const struct fleet_options *options, struct fleet **out, struct error *err);
 /// Hands over the callbacks once the platform is open (the platform's own store is opened through the fleet
 /// first).

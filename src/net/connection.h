@@ -131,6 +131,7 @@ struct connection {
 	atomic_int phase;
 	atomic_ullong exchange_count; // heads received
 	atomic_ullong received_bytes; // of bodies
+	atomic_uint pulse;            // odd while the network thread is in our code for it (pulse.h)
 
 	// guarded by server->mutex
 	struct connection *previous;
@@ -138,6 +139,7 @@ struct connection {
 	unsigned long long seen_exchanges;
 	unsigned long long seen_bytes;
 	unsigned long long seen_acknowledged;
+	unsigned seen_pulse;
 	int strikes;
 
 	struct net_request request;
@@ -164,6 +166,8 @@ struct net_server {
 	struct sockets *sockets;
 	atomic_bool draining; // new requests are refused
 	atomic_bool stopping; // no handler is called any more
+	int64_t looked_ms;    // by net_server_is_alive
+	bool was_alive;
 
 	pthread_mutex_t mutex;
 	pthread_cond_t changed; // while draining: a request ended

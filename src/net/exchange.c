@@ -9,6 +9,7 @@
 #include "base/disk.h"
 #include "net/intake.h"
 #include "net/outflow.h"
+#include "net/pulse.h"
 #include "net/sockets.h"
 
 // The library's order of calls: exchange_begin with the request line; exchange_step after the head; again for
@@ -406,16 +407,12 @@ static enum MHD_Result step_stream(struct net_request *request, const char *uplo
 	return finished ? drop(request, taken) : MHD_YES;
 }
 
-enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
-			      const char *version, const char *upload, size_t *upload_size, void **context)
+static enum MHD_Result step(struct net_server *server, struct net_request *request, const char *url,
+			    const char *method, const char *version, const char *upload, size_t *upload_size)
 {
-	(void)mhd;
-	struct net_request *request = *context;
-	if (!request)
-		return MHD_NO;
 	switch (request->stage) {
 	case STAGE_LINE:
-		return take_head(cls, request, url, method, version);
+		return take_head(server, request, url, method, version);
 	case STAGE_BODY:
 		if (*upload_size == 0)
 			return handle(request);
@@ -435,4 +432,18 @@ enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mhd, const char 
 		return linger(request, upload_size);
 	}
 	return MHD_NO;
+}
+
+enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
+			      const char *version, const char *upload, size_t *upload_size, void **context)
+{
+	(void)mhd;
+	struct net_request *request = *context;
+	if (!request)
+		return MHD_NO;
+	struct connection *connection = request->connection;
+	pulse_enter(connection);
+	enum MHD_Result result = step(cls, request, url, method, version, upload, upload_size);
+	pulse_leave(connection);
+	return result;
 }

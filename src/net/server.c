@@ -1,8 +1,6 @@
 #include "net/server.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,102 +18,9 @@
 #include "net/tls.h"
 
 enum {
-	BACKLOG = 1024,
 	STACK_BYTES = 32 * 1024 * 1024, // as a worker's: quick statements are compiled here (base/workers.c)
 	POOL_SPARE_BYTES = 4 * 1024,    // for the library's own lists and the reply's head
 };
-
-// -- listening ----------------------------------------------------------------------------------------
-
-// "host:port", "[v6]:port"; both texts are malloc'd.
-static bool split_address(const char *listen, char **out_host, char **out_port)
-{
-	const char *colon = strrchr(listen, ':');
-	if (!colon || colon == listen || colon[1] == '\0')
-		return false;
-	const char *host = listen;
-	size_t size = (size_t)(colon - listen);
-	if (host[0] == '[') {
-		if (host[size - 1] != ']' || size < 3)
-			return false;
-		host++;
-		size -= 2;
-	} else if (memchr(host, ':', size)) {
-		return false;
-	}
-	*out_host = strndup(host, size);
-	*out_port = strdup(colon + 1);
-	ASSERT(*out_host != NULL && *out_port != NULL);
-	return true;
-}
-
-static int bind_one(const struct addrinfo *address)
-{
-	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -1;
-	int on = 1;
-	int off = 0;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (address->ai_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
-		return fd;
-	int reason = errno;
-	close(fd);
-	errno = reason;
-	return -1;
-}
-
-static bool bind_any(const char *address, int *out_fd, struct error *err)
-{
-	OWNED(text) char *host = NULL;
-	OWNED(text) char *port = NULL;
-	if (!split_address(address, &host, &port))
-		return error_set(err, ERR_USAGE, "listen: \"%s\" is not ADDRESS:PORT", address);
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-	struct addrinfo *found = NULL;
-	int result = getaddrinfo(host, port, &hints, &found);
-	if (result != 0)
-		return error_set(err, ERR_USAGE, "listen: \"%s\": %s", address, gai_strerror(result));
-	int fd = -1;
-	for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
-		fd = bind_one(at);
-	int reason = errno;
-	freeaddrinfo(found);
-	if (fd < 0) {
-		char text[96];
-		error_errno(err, reason, "bind", "listen: cannot serve on %s: %s", address,
-			    strerror_r(reason, text, sizeof(text)));
-		return false;
-	}
-	*out_fd = fd;
-	return true;
-}
-
-bool net_listen(const char *listen, struct net_listener *out, struct error *err)
-{
-	int fd = -1;
-	if (!bind_any(listen, &fd, err))
-		return false;
-	struct sockaddr_storage address = {0};
-	socklen_t length = sizeof(address);
-	char host[INET6_ADDRSTRLEN] = "";
-	char port[8] = "";
-	getsockname(fd, (struct sockaddr *)&address, &length);
-	getnameinfo((struct sockaddr *)&address, length, host, sizeof(host), port, sizeof(port),
-		    NI_NUMERICHOST | NI_NUMERICSERV);
-	out->fd = fd;
-	out->port = (int)strtol(port, NULL, 10);
-	snprintf(out->address, sizeof(out->address), address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
-		 host, port);
-	return true;
-}
-
-void net_listener_cleanup(struct net_listener *listener)
-{
-	fd_cleanup(&listener->fd);
-}
 
 // -- the library --------------------------------------------------------------------------------------
 
@@ -310,6 +215,8 @@ static struct net_server *server_create(const struct net_options *options)
 	server->idle_timeout_ms = (int64_t)options->idle_timeout_s * 1000;
 	server->intake_count_max = options->streams_max;
 	server->compress_bytes_min = options->compress_bytes_min;
+	server->looked_ms = clock_monotonic_ms();
+	server->was_alive = true;
 	server->site_count = options->site_count;
 	server->sites = calloc(options->site_count + 1, sizeof(*server->sites));
 	ASSERT(server->sites != NULL);

@@ -67,7 +67,14 @@ struct net_listener {
 
 /// listen: "127.0.0.1:8080", "[::]:8080", "localhost:0". Fails: ERR_USAGE, ERR_IO "listen: …".
 MUST_USE bool net_listen(const char *listen, struct net_listener *out, struct error *err);
+/// The same of a socket that whoever started this process bound and listens on; it is taken over on success.
+/// Fails: ERR_USAGE  it is none, or not of TCP
+MUST_USE bool net_listen_inherited(int fd, struct net_listener *out, struct error *err);
 void net_listener_cleanup(struct net_listener *listener); // for OWNED
+
+/// Whether a server could be started with these, without a look at whether the address is free. tls_cert may be NULL.
+/// Fails: ERR_USAGE, its message beginning with the name of the setting: "listen: …"
+MUST_USE bool net_check(const char *listen, const char *tls_cert, const char *tls_key, struct error *err);
 
 struct net_options {
 	const char *listen;            // or
@@ -94,6 +101,9 @@ MUST_USE bool net_server_start(const struct net_options *options, struct net_ser
 const char *net_server_address(const struct net_server *server);
 /// Reads the TLS files again (SIGHUP); the old ones stay in force on failure.
 MUST_USE bool net_server_reload_tls(struct net_server *server, struct error *err);
+/// False when a network thread has been in one and the same call since this was last asked, a second ago or more. For a
+/// watchdog; one thread asks.
+bool net_server_is_alive(struct net_server *server);
 void net_server_drain(struct net_server *server, int64_t deadline_ms);
 void net_server_stop(struct net_server *server);
 

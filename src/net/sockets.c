@@ -1,6 +1,7 @@
 #include "net/sockets.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,7 +19,9 @@ struct socket_loop {
 	int wake;
 	pthread_t thread;
 	bool runs;
-	bool ended; // it serves nobody any more; guarded by the mutex of all
+	atomic_uint rounds;
+	unsigned seen_rounds; // by sockets_are_alive
+	bool ended;           // it serves nobody any more; guarded by the mutex of all
 };
 
 struct sockets {
@@ -153,6 +156,7 @@ static void *run(void *argument)
 	int64_t owners_ticked_ms = ticked_ms;
 	while (!is_stopping(loop->sockets)) {
 		int count = epoll_wait(loop->epoll, events, EVENTS_AT_ONCE, TICK_MS);
+		atomic_fetch_add_explicit(&loop->rounds, 1, memory_order_relaxed);
 		for (int i = 0; i < count; i++) {
 			struct net_socket *socket = events[i].data.ptr;
 			if (socket && !socket_serve(socket, events[i].events))
@@ -218,6 +222,18 @@ void sockets_drain(struct sockets *sockets)
 	for (struct net_socket *at = sockets->all; at; at = at->next)
 		at->events.draining(at->context, at);
 	pthread_mutex_unlock(&sockets->mutex);
+}
+
+bool sockets_are_alive(struct sockets *sockets)
+{
+	bool alive = true;
+	for (size_t i = 0; i < sockets->loop_count; i++) {
+		struct socket_loop *loop = &sockets->loops[i];
+		unsigned rounds = atomic_load_explicit(&loop->rounds, memory_order_relaxed);
+		alive = alive && rounds != loop->seen_rounds;
+		loop->seen_rounds = rounds;
+	}
+	return alive;
 }
 
 void sockets_stop(struct sockets *sockets)

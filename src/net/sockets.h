@@ -24,6 +24,8 @@ MUST_USE bool sockets_start(const struct sockets_options *options, struct socket
 void sockets_drain(struct sockets *sockets);
 /// Ends all, and those at once that the library still gives over. Must precede the library's stop.
 void sockets_stop(struct sockets *sockets);
+/// Whether each loop went round since the last time this was asked (seconds ago).
+bool sockets_are_alive(struct sockets *sockets);
 /// After the library's stop.
 void sockets_free(struct sockets *sockets); // NULL is fine
 

@@ -211,7 +211,7 @@ bool locations_open(struct platform *platform, const char *codes, const char *de
 	if (closest && *closest) {
 		platform->closest = platform_find_location(platform, closest);
 		if (!platform->closest)
-			return error_set(err, ERR_USAGE, "closest location: \"%s\" is not served here",
+			return error_set(err, ERR_USAGE, "closest-region: location \"%s\" is not served here",
 					 closest);
 	}
 	return true;

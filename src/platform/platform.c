@@ -12,6 +12,21 @@ enum { LOGIN_LIFETIME_MS = 7 * 24 * 60 * 60 * 1000, LOGIN_FAILURES_MAX = 10 };
 
 enum { WAITER_COUNT_MAX = 64 };
 
+static bool read_lists(struct platform *platform, const struct platform_options *options, struct error *err)
+{
+	return oauth_open(options->oauth_clients, &platform->oauth, err) &&
+	       locations_open(platform, options->locations, options->location_define, options->closest, err);
+}
+
+bool platform_check(const struct platform_options *options, struct error *err)
+{
+	struct platform platform = {0};
+	bool good = read_lists(&platform, options, err);
+	oauth_close(platform.oauth);
+	locations_close(&platform);
+	return good;
+}
+
 bool platform_open(const struct platform_options *options, struct platform **out, struct error *err)
 {
 	struct platform *platform = calloc(1, sizeof(*platform));
@@ -34,8 +49,7 @@ bool platform_open(const struct platform_options *options, struct platform **out
 	pthread_mutex_init(&platform->instances_mutex, NULL);
 	uploads_open(platform, options);
 	clock_cond_init(&platform->instances_changed);
-	if (!oauth_open(options->oauth_clients, &platform->oauth, err) ||
-	    !locations_open(platform, options->locations, options->location_define, options->closest, err) ||
+	if (!read_lists(platform, options, err) ||
 	    !fleet_open_platform(platform->fleet, &platform->store, err) ||
 	    !store_migrate(platform->store, err) || !token_seed_open(platform, err)) {
 		platform_close(platform);

@@ -52,6 +52,10 @@ struct platform_options {
 	int login_failures_max;          // of a user in a minute; 0 = 10
 };
 
+/// Whether platform_open would take these; opens nothing.
+/// Fails: ERR_USAGE, its message beginning with the name of the setting
+MUST_USE bool platform_check(const struct platform_options *options, struct error *err);
+
 /// Opens the store, brings its schema up to date, connects itself to the fleet (describe, instance_event) and
 /// finishes or undoes what a crash left half done.
 /// Fails: ERR_STALE  the store was written by a newer version

@@ -199,8 +199,8 @@ static void names_the_line_of_a_file(void **state)
 		const char *content;
 		const char *complaint;
 	} rows[] = {
-		{"\nwrite-wait = soon\n", "line 2"},
-		{"\n\ndta = x\n", "line 3"},
+		{"\nwrite-wait = soon\n", "atolld.ini:2"},
+		{"\n\ndta = x\n", "atolld.ini:3"},
 		{"data\n", "NAME = VALUE"},
 		{"config = other.ini\n", "config"},
 	};
@@ -224,6 +224,55 @@ static void help_and_version_need_no_valid_settings(void **state)
 	assert_true(read_settings((char *[]){WORD("atolld"), WORD("--version"), NULL}, environment, &other,
 				  &err));
 	assert_true(other.wants_version);
+}
+
+static void tells_where_each_value_came_from(void **state)
+{
+	OWNED(config) struct config config;
+	config_write(&config, "\norganization = acme\noauth-clients = app hush https://app.example/\n");
+	char *argv[] = {WORD("atolld"),         WORD("--config"),          config.path,
+			WORD("--print-config"), WORD("--write-wait=60ms"), NULL};
+	char *environment[] = {WORD("ATOLLD_DOMAIN=db.example"), NULL};
+	OWNED(settings) struct settings settings;
+	struct error err;
+	assert_true(read_settings(argv, environment, &settings, &err));
+	assert_true(settings.wants_print);
+	assert_false(settings.wants_check);
+	OWNED(buffer) struct buffer text = {0};
+	settings_print(&settings, &text);
+	char line[200];
+	const char *rows[][3] = {{"write-wait", "60ms", "flag --write-wait"},
+				 {"domain", "db.example", "environment ATOLLD_DOMAIN"},
+				 {"organization", "acme", NULL},
+				 {"oauth-clients", "(hidden)", NULL},
+				 {"streams-max", "512", "default"}};
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		snprintf(line, sizeof(line), "\n%s = %s ", rows[i][0], rows[i][1]);
+		const char *at = strstr(buffer_text(&text), line);
+		assert_non_null(at);
+		snprintf(line, sizeof(line), "  # %s\n", rows[i][2] ? rows[i][2] : config.path);
+		line[rows[i][2] ? strlen(line) : strlen(line) - 1] = '\0';
+		const char *origin = strstr(at, "  # ");
+		assert_non_null(origin);
+		assert_memory_equal(origin, line, strlen(line));
+	}
+	assert_null(strstr(buffer_text(&text), "hush"));
+	error_set(&err, ERR_USAGE, "organization: too long");
+	assert_false(settings_explain(&settings, &err));
+	snprintf(line, sizeof(line), "setting \"organization\" (%s:2): too long", config.path);
+	assert_string_equal(err.message, line);
+	error_set(&err, ERR_IO, "other: bad");
+	assert_false(settings_explain(&settings, &err));
+	assert_string_equal(err.message, "other: bad");
+}
+
+static void what_is_to_be_checked_is_known_after_a_failure(void **state)
+{
+	struct settings settings;
+	struct error err;
+	char *argv[] = {WORD("atolld"), WORD("--write-wait=soon"), WORD("--check-config"), NULL};
+	assert_false(read_settings(argv, no_environment, &settings, &err));
+	assert_true(settings.wants_check);
 }
 
 static void help_lists_every_setting(void **state)
@@ -250,6 +299,8 @@ int main(void)
 		cmocka_unit_test(names_a_wrong_value_and_its_origin),
 		cmocka_unit_test(names_the_line_of_a_file),
 		cmocka_unit_test(help_and_version_need_no_valid_settings),
+		cmocka_unit_test(tells_where_each_value_came_from),
+		cmocka_unit_test(what_is_to_be_checked_is_known_after_a_failure),
 		cmocka_unit_test(help_lists_every_setting),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

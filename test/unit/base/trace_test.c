@@ -143,6 +143,24 @@ static void lines_of_threads_do_not_mix(void **state)
 	assert_int_equal(lines, WRITERS * LINES);
 }
 
+static void lines_begin_with_their_priority_when_they_shall(void **state)
+{
+	OWNED(buffer) struct buffer out = {0};
+	struct capture capture;
+	trace_configure(TRACE_DEBUG, true);
+	trace_mark_priorities(true);
+	capture_begin(&capture);
+	trace_error("a");
+	trace_debug("b");
+	trace_mark_priorities(false);
+	trace_warn("c");
+	capture_end(&capture, &out);
+	const char *text = buffer_text(&out);
+	assert_memory_equal(text, "<3>{", 4);
+	assert_non_null(strstr(text, "\n<7>{"));
+	assert_non_null(strstr(text, "\n{"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +169,7 @@ int main(void)
 		cmocka_unit_test(json_lines_are_json),
 		cmocka_unit_test(the_level_decides_what_is_written),
 		cmocka_unit_test(lines_of_threads_do_not_mix),
+		cmocka_unit_test(lines_begin_with_their_priority_when_they_shall),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

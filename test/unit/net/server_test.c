@@ -31,6 +31,7 @@ struct held {
 	pthread_cond_t changed;
 	struct net_request *request; // guarded by mutex
 	int entered;
+	bool hang_ends;
 };
 
 static struct held held = {.mutex = PTHREAD_MUTEX_INITIALIZER};
@@ -72,6 +73,17 @@ static void hold(void *context, struct net_request *request)
 	pthread_mutex_unlock(&held.mutex);
 }
 
+// Does what no handler on a network thread may: blocks until hang_ends.
+static void hang(void *context, struct net_request *request)
+{
+	hold(context, request);
+	pthread_mutex_lock(&held.mutex);
+	while (!held.hang_ends)
+		clock_cond_wait(&held.changed, &held.mutex, INT64_MAX);
+	pthread_mutex_unlock(&held.mutex);
+	net_request_finish(request);
+}
+
 static void finish_on_worker(void *context, struct net_request *request)
 {
 	echo(context, request);
@@ -111,6 +123,7 @@ static const struct net_route api_routes[] = {
 	{"POST", "/things/{name}", echo, NET_INLINE, BODY_MAX, NULL},
 	{"POST", "/worker", echo, NET_WORKER, BODY_MAX, NULL},
 	{"POST", "/again", run_again, NET_INLINE, BODY_MAX, NULL},
+	{"GET", "/hang", hang, NET_INLINE, 0, NULL},
 	{"GET", "/hold", hold, NET_INLINE, 0, NULL},
 	{"GET", "/empty", empty, NET_INLINE, 0, NULL},
 };
@@ -567,6 +580,40 @@ static void a_held_request_is_answered_from_another_thread(void **state)
 	close(fd);
 }
 
+static bool becomes_alive(bool wanted)
+{
+	int64_t deadline = clock_monotonic_ms() + 20000;
+	while (net_server_is_alive(server) != wanted && clock_monotonic_ms() < deadline)
+		usleep(20000);
+	return net_server_is_alive(server) == wanted;
+}
+
+static void a_network_thread_that_hangs_is_noticed(void **state)
+{
+	// A request that is under way elsewhere is none.
+	int held_fd = dial();
+	send_text(held_fd, "GET /hold HTTP/1.1\r\n" HOST "\r\n");
+	struct net_request *request = wait_for_held();
+	for (int i = 0; i < 150; i++) {
+		assert_true(net_server_is_alive(server));
+		usleep(20000);
+	}
+	net_request_finish(request);
+	close(held_fd);
+	int fd = dial();
+	send_text(fd, "GET /hang HTTP/1.1\r\n" HOST "\r\n");
+	request = wait_for_held();
+	assert_true(becomes_alive(false));
+	pthread_mutex_lock(&held.mutex);
+	held.hang_ends = true;
+	pthread_cond_broadcast(&held.changed);
+	pthread_mutex_unlock(&held.mutex);
+	OWNED(answer) struct answer answer = {0};
+	assert_true(receive(fd, false, &answer));
+	assert_true(becomes_alive(true));
+	close(fd);
+}
+
 static void a_request_outlives_its_client(void **state)
 {
 	int fd = dial();
@@ -782,6 +829,7 @@ int main(void)
 		cmocka_unit_test(an_endless_body_is_not_read_to_its_end),
 		cmocka_unit_test(a_huge_declared_body_is_refused_at_once),
 		cmocka_unit_test(a_held_request_is_answered_from_another_thread),
+		cmocka_unit_test(a_network_thread_that_hangs_is_noticed),
 		cmocka_unit_test(a_request_outlives_its_client),
 		cmocka_unit_test(finishing_and_suspending_may_race),
 		cmocka_unit_test(who_only_drips_is_cut_off),
