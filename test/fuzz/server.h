@@ -129,6 +129,21 @@ static inline void server_start(void)
 	server_listen(&server.world);
 }
 
+// The fuzzer looks at its clock by a signal, which may come in the middle of any call that waits.
+static inline void server_connect(int fd, const struct sockaddr_in *to)
+{
+	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) == 0)
+		return;
+	ASSERT(errno == EINTR);
+	struct pollfd wait = {.fd = fd, .events = POLLOUT};
+	while (poll(&wait, 1, SERVER_PATIENCE_MS) < 0)
+		ASSERT(errno == EINTR);
+	int error = 0;
+	socklen_t size = sizeof(error);
+	ASSERT(wait.revents == POLLOUT && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0);
+	ASSERT(error == 0);
+}
+
 // Each connection comes from another address, so that ports are not used up by those that wait for their end.
 static inline int server_dial(void)
 {
@@ -138,7 +153,7 @@ static inline int server_dial(void)
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	ASSERT(fd >= 0 && bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0);
-	ASSERT(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+	server_connect(fd, &to);
 	return fd;
 }
 
@@ -147,6 +162,8 @@ static inline void server_send(int fd, const void *bytes, size_t size)
 	const char *at = bytes;
 	while (size > 0) {
 		ssize_t sent = send(fd, at, size, MSG_NOSIGNAL);
+		if (sent < 0 && errno == EINTR)
+			continue;
 		if (sent <= 0)
 			return; // the server may end the connection before it has read everything
 		at += sent;
@@ -160,8 +177,13 @@ enum server_heard { HEARD_BYTES, HEARD_NOTHING, HEARD_END };
 static inline enum server_heard server_hear(int fd, int wait_ms, struct buffer *out)
 {
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	int64_t deadline_ms = clock_monotonic_ms() + wait_ms;
 	int ready = poll(&wait, 1, wait_ms);
-	if (ready == 0 || (ready < 0 && errno == EINTR))
+	while (ready < 0 && errno == EINTR) {
+		int64_t left_ms = deadline_ms - clock_monotonic_ms();
+		ready = poll(&wait, 1, left_ms > 0 ? (int)left_ms : 0);
+	}
+	if (ready == 0)
 		return HEARD_NOTHING;
 	char *room = buffer_reserve(out, 64 * 1024);
 	ASSERT(room != NULL);
