@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/disk.h"
 #include "base/trace.h"
+#include "fleet/format.h"
 #include "fleet/internal.h"
 #include "fleet/seed.h"
 
@@ -114,7 +115,8 @@ bool fleet_check(const struct fleet_options *options, struct error *err)
 bool fleet_open(const struct fleet_options *options, struct fleet **out, struct error *err)
 {
 	struct distance *distance;
-	if (!engine_start(err) || !distance_parse(options->simulate_latency, &distance, err))
+	if (!format_settle(options->data_folder, err) || !engine_start(err) ||
+	    !distance_parse(options->simulate_latency, &distance, err))
 		return false;
 	struct fleet *fleet = calloc(1, sizeof(*fleet));
 	ASSERT(fleet != NULL);

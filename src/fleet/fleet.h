@@ -59,6 +59,7 @@ struct fleet_options {
 /// Whether fleet_open would take these; opens nothing.
 /// Fails: ERR_USAGE, its message beginning with the name of the setting
 MUST_USE bool fleet_check(const struct fleet_options *options, struct error *err);
+/// Fails: ERR_STALE  the folder was written by a newer version (fleet/format.h)
 MUST_USE bool fleet_open(const struct fleet_options *options, struct fleet **out, struct error *err);
 /// Hands over the callbacks once the platform is open (the platform's own store is opened through the fleet
 /// first).
