@@ -24,13 +24,16 @@
 #include "base/trace.h"
 #include "base/workers.h"
 #include "console/pages.h"
+#include "console/watch.h"
 #include "fleet/fleet.h"
+#include "fleet/survey.h"
 #include "hrana/hrana.h"
 #include "net/fetch.h"
 #include "net/server.h"
 #include "platform/platform.h"
 #include "platform/token.h"
 #include "platform/user.h"
+#include "platform/watch.h"
 #include "sync/sync.h"
 
 enum {
@@ -45,7 +48,8 @@ enum {
 	MALLOC_ARENAS_MAX = 4,
 	BATON_KEY_BYTES = 32,
 	WATCHDOG_SHARE = 3, // how often it is told within its time
-	OTHER_FILES = 64,   // the platform's own store, logs, exports under way
+	METRICS_CONNECTIONS_MAX = 32,
+	OTHER_FILES = 128, // the platform's own store, logs, exports under way
 	PASSWORD_LINE_BYTES = 2048,
 };
 
@@ -62,8 +66,10 @@ struct atolld {
 	struct hrana *hrana;
 	struct sync *sync;
 	struct net_listener listener;
+	struct watch *watch;
 	struct net_server *server;
-	atomic_bool stopping; // what is fetched for a request is given up
+	struct net_server *metrics_server; // NULL: none of its own
+	atomic_bool stopping;              // what is fetched for a request is given up
 };
 
 // -- process ------------------------------------------------------------------------------------------
@@ -375,12 +381,114 @@ static size_t compress_bytes_min(const struct settings *settings)
 	return strcmp(settings->compression, "always") == 0 ? ALWAYS_BYTES_MIN : AUTO_BYTES_MIN;
 }
 
+// -- monitoring ---------------------------------------------------------------------------------------
+
+static void write_platform(void *context, struct buffer *out)
+{
+	struct atolld *atolld = context;
+	platform_write_metrics(atolld->platform, (size_t)atolld->settings.metrics_databases, out);
+}
+
+static void write_hrana(void *context, struct buffer *out)
+{
+	struct atolld *atolld = context;
+	hrana_write_metrics(atolld->hrana, out);
+}
+
+static void write_server(void *context, struct buffer *out)
+{
+	struct atolld *atolld = context;
+	net_server_write_metrics(atolld->server, out);
+}
+
+static bool may_watch(void *context, const char *authorization, struct error *err)
+{
+	struct atolld *atolld = context;
+	return platform_may_watch(atolld->platform, authorization, err);
+}
+
+static bool store_is_ready(void *context, struct error *err)
+{
+	struct atolld *atolld = context;
+	if (platform_is_ready(atolld->platform, err))
+		return true;
+	return error_set(err, err->code, "the platform's store does not answer");
+}
+
+static bool disk_is_sound(void *context, struct error *err)
+{
+	struct atolld *atolld = context;
+	return !fleet_has_failed(atolld->fleet) ||
+	       error_set(err, ERR_IO,
+			 "the disk refused to make writes durable: look at the log, restart the server");
+}
+
+static bool goes_on(void *context, struct error *err)
+{
+	struct atolld *atolld = context;
+	return !net_server_is_draining(atolld->server) ||
+	       error_set(err, ERR_SHUTDOWN, "server is shutting down");
+}
+
+static bool start_watch(struct atolld *atolld, struct error *err)
+{
+	const struct settings *settings = &atolld->settings;
+	const struct watch_part parts[] = {
+		{write_server, atolld}, {write_hrana, atolld}, {write_platform, atolld}};
+	const struct watch_check checks[] = {
+		{"platform_store", store_is_ready, atolld, false},
+		{"durability", disk_is_sound, atolld, false},
+		{"serving", goes_on, atolld, false},
+	};
+	const struct watch_options options = {
+		.data_folder = settings->data,
+		.disk_free_min = (uint64_t)settings->disk_free_min,
+		.token_file = or_null(settings->metrics_token),
+		.workers = atolld->workers,
+		.parts = parts,
+		.part_count = ARRAY_LENGTH(parts),
+		.checks = checks,
+		.check_count = ARRAY_LENGTH(checks),
+		.may_watch = may_watch,
+		.context = atolld,
+	};
+	return watch_open(&options, &atolld->watch, err);
+}
+
+// In the clear, as what scrapes it is near.
+static bool start_metrics_server(struct atolld *atolld, struct error *err)
+{
+	const char *listen = or_null(atolld->settings.metrics_listen);
+	const struct net_site site = watch_open_site(atolld->watch);
+	const struct net_options options = {
+		.listen = listen,
+		.thread_count = 1,
+		.workers = atolld->workers,
+		.sites = &site,
+		.site_count = 1,
+		.connections_max = METRICS_CONNECTIONS_MAX,
+		.head_bytes_max = HEAD_BYTES_MAX,
+		.idle_timeout_s = IDLE_TIMEOUT_S,
+	};
+	if (!listen)
+		return true;
+	if (net_server_start(&options, &atolld->metrics_server, err))
+		return true;
+	return error_context(err, "metrics-listen");
+}
+
+// -- serve the doors ----------------------------------------------------------------------------------
+
 // The first site that claims a request gets it.
 static bool start_server(struct atolld *atolld, struct error *err)
 {
 	const struct settings *settings = &atolld->settings;
-	const struct net_site sites[] = {upload_site(atolld->api), sync_site(atolld->sync),
-					 hrana_site(atolld->hrana), pages_site(), api_site(atolld->api)};
+	const struct net_site sites[] = {upload_site(atolld->api),
+					 sync_site(atolld->sync),
+					 hrana_site(atolld->hrana),
+					 watch_site(atolld->watch),
+					 pages_site(),
+					 api_site(atolld->api)};
 	const struct net_options options = {
 		.listener = &atolld->listener,
 		.tls_cert = or_null(settings->tls_cert),
@@ -423,14 +531,17 @@ static bool start(struct atolld *atolld, struct error *err)
 	write_domain(settings, atolld->listener.port, &domain);
 	return workers_start((int)settings->workers_max, WORKERS_RESERVE, &atolld->workers, err) &&
 	       start_data(atolld, buffer_text(&domain), err) && bootstrap(atolld, err) &&
-	       start_doors(atolld, err) && start_server(atolld, err);
+	       start_doors(atolld, err) && start_watch(atolld, err) && start_server(atolld, err) &&
+	       start_metrics_server(atolld, err);
 }
 
 // -- stop ---------------------------------------------------------------------------------------------
 
 static void stop(struct atolld *atolld)
 {
+	net_server_stop(atolld->metrics_server);
 	net_server_stop(atolld->server);
+	watch_close(atolld->watch);
 	sync_close(atolld->sync);
 	hrana_close(atolld->hrana);
 	api_close(atolld->api);
@@ -546,6 +657,8 @@ static void announce(const struct atolld *atolld)
 	printf("ready %s://%s\n", is_tls(&atolld->settings) ? "https" : "http", address);
 	fflush(stdout);
 	service_tell(&atolld->service, "READY=1\nSTATUS=Serving %s", address);
+	if (atolld->metrics_server)
+		trace_info("server.metrics", "address", net_server_address(atolld->metrics_server));
 	trace_info("server.ready", "address", address, "data", atolld->settings.data, "version",
 		   ATOLL_VERSION);
 }

@@ -118,6 +118,7 @@ void api_reply_error_until(struct net_request *request, const struct error *err,
 	if (status == 0)
 		status = row->status;
 	buffer_truncate(body, 0);
+	net_request_count_error(request, err->code);
 	net_reply_status(request, status);
 	net_reply_type(request, "application/json");
 	if (status == 401)

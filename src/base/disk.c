@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 void fd_cleanup(int *fd)
@@ -78,6 +79,27 @@ bool disk_remove_tree(const char *path, struct error *err)
 bool disk_exists(const char *path)
 {
 	return access(path, F_OK) == 0;
+}
+
+bool disk_is_writable(const char *folder, struct error *err)
+{
+	OWNED(fd) int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	// A file system without unnamed files says so, when it could make them otherwise.
+	if (fd >= 0 || ((errno == EOPNOTSUPP || errno == EISDIR) && access(folder, W_OK) == 0))
+		return true;
+	error_errno(err, errno, folder, "cannot write to the folder");
+	return false;
+}
+
+bool disk_free_bytes(const char *folder, uint64_t *out, struct error *err)
+{
+	struct statvfs numbers;
+	if (statvfs(folder, &numbers) != 0) {
+		error_errno(err, errno, folder, "cannot look at the file system");
+		return false;
+	}
+	*out = (uint64_t)numbers.f_bavail * numbers.f_frsize;
+	return true;
 }
 
 bool disk_open(const char *path, int flags, int *out_fd, struct error *err)

@@ -20,6 +20,11 @@ MUST_USE bool disk_make_folder(const char *path, struct error *err);
 MUST_USE bool disk_remove_tree(const char *path, struct error *err);
 bool disk_exists(const char *path);
 
+/// Whether files can be made in the folder; leaves none. Fails: ERR_FULL, ERR_IO.
+MUST_USE bool disk_is_writable(const char *folder, struct error *err);
+/// What an ordinary user may still write on the folder's file system.
+MUST_USE bool disk_free_bytes(const char *folder, uint64_t *out, struct error *err);
+
 /// Opens with O_CLOEXEC and mode 0600. Fails: ERR_NOT_FOUND, ERR_EXISTS (O_EXCL), ERR_FULL, ERR_IO.
 MUST_USE bool disk_open(const char *path, int flags, int *out_fd, struct error *err);
 /// Whole-buffer positioned input and output; a short read fails with ERR_CORRUPT "… ends early".

@@ -350,6 +350,20 @@ bool workers_start(int thread_count_max, int reserve, struct workers **out, stru
 	return true;
 }
 
+void workers_tell_numbers(struct workers *workers, struct workers_numbers *out)
+{
+	pthread_mutex_lock(&workers->mutex);
+	*out = (struct workers_numbers){
+		.threads = workers->thread_count + workers->aside_count + workers->waiting_count,
+		.idle = workers->idle_count,
+		.queued = workers->ordinary.count + workers->urgent.count,
+		.aside = workers->aside_count,
+		.waiting = workers->waiting_count,
+		.thread_count_max = workers->thread_count_max,
+	};
+	pthread_mutex_unlock(&workers->mutex);
+}
+
 bool workers_stopping(const struct workers *workers)
 {
 	struct workers *mutable = (struct workers *)(uintptr_t)workers;

@@ -47,6 +47,17 @@ void workers_step_aside(struct workers *workers, int nice);
 void workers_wait_begin(struct workers *workers);
 void workers_wait_end(struct workers *workers);
 
+/// What the pool is doing at a moment.
+struct workers_numbers {
+	int threads; // all of them
+	int idle;
+	int queued; // tasks that wait for a thread
+	int aside;  // threads that compute for long
+	int waiting;
+	int thread_count_max;
+};
+void workers_tell_numbers(struct workers *workers, struct workers_numbers *out);
+
 /// True once workers_stop has begun: repeating tasks end themselves.
 bool workers_stopping(const struct workers *workers);
 

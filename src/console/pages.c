@@ -36,17 +36,8 @@ static void handle_root(void *context, struct net_request *request)
 	net_request_finish(request);
 }
 
-// Alive is who answers; what else there is to know is in the log.
-static void handle_health(void *context, struct net_request *request)
-{
-	(void)context;
-	buffer_append_text(net_reply_body(request), "{\"status\":\"ok\"}");
-	net_request_finish(request);
-}
-
 static const struct net_route routes[] = {
 	{"GET", "/", handle_root, NET_INLINE, 0, NULL},
-	{"GET", "/health", handle_health, NET_INLINE, 0, NULL},
 };
 
 // Only what it can answer: all else about "/", and its refusal, is the Platform API's.
@@ -58,7 +49,7 @@ static bool claims(void *context, struct net_request *request)
 	bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 	// A command line sent this browser to log in.
 	bool logs_in = net_request_query(request, "port") || net_request_query(request, "redirect");
-	return reads && (strcmp(path, "/health") == 0 || (strcmp(path, "/") == 0 && !logs_in));
+	return reads && strcmp(path, "/") == 0 && !logs_in;
 }
 
 struct net_site pages_site(void)

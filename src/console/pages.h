@@ -1,4 +1,4 @@
-/// pages: what a person sees who opens the server's address in a browser, and what a watchdog asks for.
+/// pages: what a person sees who opens the server's address in a browser.
 #ifndef ATOLL_CONSOLE_PAGES_H
 #define ATOLL_CONSOLE_PAGES_H
 

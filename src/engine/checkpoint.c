@@ -71,7 +71,14 @@ static bool run_bounded(struct engine_database *db, struct error *err)
 static void run_and_report(struct engine_database *db)
 {
 	struct error err;
-	if (!run_bounded(db, &err))
+	int64_t before_ns = clock_monotonic_ns();
+	bool ok = run_bounded(db, &err);
+	if (db->counters && ok)
+		tally_observe(&db->counters->checkpoint_ns, &tally_latency,
+			      (uint64_t)(clock_monotonic_ns() - before_ns));
+	else if (db->counters)
+		tally_add(&db->counters->checkpoint_failures, 1);
+	if (!ok)
 		trace_warn("database.checkpoint_failed", "path", db->path, "error", err.message, "detail",
 			   err.detail);
 	atomic_store(&db->checkpoint_frames, capture_wal_frames(db->capture));

@@ -43,12 +43,28 @@ static bool append_captured(struct engine_database *db, struct error *err)
 	if (!log_append(db->log, &txn, err))
 		return false;
 	atomic_store(&db->committed, txn.frame_no);
+	if (db->counters) {
+		tally_add(&db->counters->transactions, 1);
+		tally_add(&db->counters->frames, txn.frame_count);
+	}
 	capture_drop(db->capture);
 	return true;
 }
 
-static bool publish(struct engine_database *db, struct error *err)
+// Before its frame_no is published, so that whoever makes that durable knows of it.
+static void count_commit(const struct connection *connection)
 {
+	struct engine_database *db = connection->database;
+	uint64_t commits = connection == db->group.sharer ? group_size_locked(db) : 1;
+	atomic_fetch_add_explicit(&db->commits_counted, commits, memory_order_relaxed);
+	if (db->counters)
+		tally_add(&db->counters->commits, commits);
+}
+
+static bool publish(struct connection *connection, struct error *err)
+{
+	struct engine_database *db = connection->database;
+	count_commit(connection);
 	bool ok = append_captured(db, err);
 	if (!ok) {
 		// The commit stands in the file, though nobody is told so; the WAL still has it for the
@@ -82,7 +98,7 @@ bool database_end_commit(struct connection *connection, struct error *err)
 	if (connection->in_commit) {
 		committed = !still_writing && has_committed(connection);
 		if (committed)
-			ok = publish(db, err);
+			ok = publish(connection, err);
 		else if (!still_writing)
 			capture_drop(db->capture);
 		connection->in_commit = false;

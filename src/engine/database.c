@@ -289,6 +289,7 @@ bool engine_database_open(const struct engine_options *options, struct engine_da
 	db->turns = options->turns;
 	db->limits = options->limits;
 	db->files = options->files;
+	db->counters = options->counters;
 	db->memory = options->memory;
 	database_count_files(db, OWN_FILES);
 	engine_database_set_rules(db, &options->rules);

@@ -17,6 +17,7 @@
 #include "engine/limits.h"
 
 struct allowance_pool;
+struct engine_counters;
 struct engine_database;
 struct log;
 struct turns;
@@ -39,8 +40,9 @@ struct engine_options {
 	struct turns *turns; // of statements that compute for long; NULL: all compute at once
 	struct engine_limits limits;
 	struct engine_rules rules;
-	struct engine_files *files;    // outlives the database; NULL: not counted
-	struct allowance_pool *memory; // of all statements; outlives the database; NULL: no limit
+	struct engine_files *files;       // outlives the database; NULL: not counted
+	struct allowance_pool *memory;    // of all statements; outlives the database; NULL: no limit
+	struct engine_counters *counters; // outlives the database; NULL: nothing is counted
 	uint64_t log_segment_bytes_max;
 	uint64_t log_bytes_max;
 	int64_t log_age_ms_max;            // moments of the past are kept for so long; 0: not at all

@@ -45,8 +45,15 @@ static struct quick_wait *split_settled_locked(struct flush *flush, uint64_t dur
 static bool sync_wal(struct engine_database *db)
 {
 	struct error err;
-	if (disk_sync(db->flush.wal_fd, &err))
+	int64_t before_ns = clock_monotonic_ns();
+	bool ok = disk_sync(db->flush.wal_fd, &err);
+	if (db->counters && ok)
+		tally_observe(&db->counters->flush_ns, &tally_latency,
+			      (uint64_t)(clock_monotonic_ns() - before_ns));
+	if (ok)
 		return true;
+	if (db->counters)
+		tally_add(&db->counters->flush_failures, 1);
 	trace_error("database.sync_failed", "path", db->path, "detail", err.detail);
 	return false;
 }
@@ -72,11 +79,20 @@ static void catch_up_if_behind(struct engine_database *db)
 	lane_release(db);
 }
 
+// What one sync made durable. A replica's transactions are counted where they were made.
+static void count_flushed(struct engine_database *db, uint64_t commits)
+{
+	uint64_t before = atomic_exchange(&db->commits_flushed, commits);
+	if (db->counters && commits > before)
+		tally_observe(&db->counters->group_sizes, &tally_sizes, commits - before);
+}
+
 static void flush_round(struct engine_database *db)
 {
 	struct flush *flush = &db->flush;
 	group_commit(db);
 	catch_up_if_behind(db);
+	uint64_t commits = atomic_load(&db->commits_counted);
 	uint64_t target = atomic_load(&db->committed);
 	bool synced = target <= atomic_load(&db->durable) || sync_wal(db);
 	pthread_mutex_lock(&flush->mutex);
@@ -87,6 +103,8 @@ static void flush_round(struct engine_database *db)
 		log_mark_durable(db->log, target);
 		atomic_store(&db->durable, target);
 	}
+	if (moved)
+		count_flushed(db, commits);
 	bool failed = flush->failed;
 	struct quick_wait *settled = split_settled_locked(flush, target);
 	pthread_cond_broadcast(&flush->moved);

@@ -15,6 +15,7 @@
 #include "engine/capture.h"
 #include "engine/connection.h"
 #include "engine/copy.h"
+#include "engine/counters.h"
 #include "engine/database.h"
 #include "log/log.h"
 
@@ -103,6 +104,7 @@ struct engine_database {
 	struct rules rules;
 	struct engine_files *files;
 	struct allowance_pool *memory;
+	struct engine_counters *counters; // or NULL
 	void (*on_durable)(void *context);
 	void *context;
 	struct log *log;         // primary
@@ -124,8 +126,10 @@ struct engine_database {
 	_Atomic(uint64_t) commits_ended;
 	_Atomic(uint64_t) committed; // primary: last frame_no in the log; replica: applied
 	_Atomic(uint64_t) durable;
-	_Atomic(uint64_t) schema_epoch; // moves with every commit that changes the schema
-	uint32_t schema_cookie;         // of the last such commit; the lane's own
+	_Atomic(uint64_t) commits_counted; // clients' commits since it was opened
+	_Atomic(uint64_t) commits_flushed; // of these, by the flusher: durable
+	_Atomic(uint64_t) schema_epoch;    // moves with every commit that changes the schema
+	uint32_t schema_cookie;            // of the last such commit; the lane's own
 	_Atomic(uint32_t) page_count;
 	_Atomic(bool) log_behind; // a commit could not be appended: catch up from the WAL first
 
@@ -253,6 +257,8 @@ MUST_USE bool rules_bound_size(struct connection *connection, bool vacuum, struc
 void rules_vacuumed(struct engine_database *db);
 
 // -- quick.c
+/// How many writes the shared transaction holds; of its sharer, while it commits.
+uint64_t group_size_locked(const struct engine_database *db);
 /// Commits the shared transaction, if one is open. Its members then wait for durability.
 void group_commit(struct engine_database *db);
 

@@ -29,6 +29,14 @@ static struct quick_wait *lose_group_locked(struct engine_database *db)
 	return members;
 }
 
+uint64_t group_size_locked(const struct engine_database *db)
+{
+	uint64_t size = 0;
+	for (const struct quick_wait *at = db->group.members; at; at = at->next)
+		size++;
+	return size;
+}
+
 void group_commit(struct engine_database *db)
 {
 	struct group *group = &db->group;

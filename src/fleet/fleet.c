@@ -42,8 +42,7 @@ void fleet_task_end(struct fleet *fleet)
 
 // -- status -------------------------------------------------------------------------------------------
 
-// Age of the oldest transaction that the replica has not applied.
-static int64_t lag_ms(struct fleet_instance *primary, uint64_t applied)
+int64_t fleet_lag_ms(struct fleet_instance *primary, uint64_t applied)
 {
 	struct log_cursor *cursor;
 	struct log_txn txn;
@@ -76,7 +75,7 @@ bool fleet_instance_status(struct fleet *fleet, const char *uuid, const char *in
 	}
 	if (primary) {
 		out->primary_frame_no = engine_database_durable(primary->engine);
-		out->lag_ms = instance->spec.primary ? 0 : lag_ms(primary, out->frame_no);
+		out->lag_ms = instance->spec.primary ? 0 : fleet_lag_ms(primary, out->frame_no);
 	}
 	return true;
 }
@@ -175,6 +174,7 @@ bool fleet_open_platform(struct fleet *fleet, struct engine_database **out, stru
 					 .role = ENGINE_PRIMARY,
 					 .workers = fleet->workers,
 					 .limits = fleet->limits,
+					 .counters = &fleet->platform_counters,
 					 .log_segment_bytes_max = fleet_segment_bytes(fleet),
 					 .log_bytes_max = fleet->log_bytes_max};
 	if (!engine_database_open(&options, &fleet->platform, err))

@@ -83,6 +83,7 @@ bool instance_open_engine(struct fleet_database *database, const struct fleet_in
 					 .limits = fleet->limits,
 					 .files = &fleet->files,
 					 .memory = &fleet->memory,
+					 .counters = &fleet->counters,
 					 .log_segment_bytes_max = fleet_segment_bytes(fleet),
 					 .log_bytes_max = fleet->log_bytes_max,
 					 .log_age_ms_max = fleet->history_ms,

@@ -11,7 +11,9 @@
 #include "base/turns.h"
 #include "base/workers.h"
 #include "engine/allowance.h"
+#include "engine/counters.h"
 #include "engine/database.h"
+#include "engine/usage.h"
 #include "fleet/fleet.h"
 #include "fleet/recent.h"
 #include "log/log.h"
@@ -19,13 +21,19 @@
 struct distance;
 struct fleet_wait;
 struct metered_database;
+struct metered_total;
+struct survey;
 
 enum { METER_SLOTS = 256 };
 
 /// What was counted and not taken yet, apart from what open engines hold (meter.c).
 struct meter {
 	pthread_mutex_t mutex;
-	struct metered_database *slots[METER_SLOTS]; // guarded by mutex
+	// guarded by mutex
+	struct metered_database *slots[METER_SLOTS];
+	struct metered_total *totals[METER_SLOTS]; // of each database, since the start
+	struct usage_counts all;                   // of all, also of those that are gone
+	uint64_t all_synced;
 };
 
 struct fleet {
@@ -41,8 +49,11 @@ struct fleet {
 	struct fleet_options callbacks; // describe, instance_event, context only
 	struct engine_database *platform;
 	struct meter meter;
-	struct engine_files files;    // of open databases
-	struct allowance_pool memory; // of clients' statements
+	struct engine_files files;                // of open databases
+	struct allowance_pool memory;             // of clients' statements
+	struct engine_counters counters;          // of the clients' databases
+	struct engine_counters platform_counters; // of the platform's own store
+	_Atomic(uint64_t) statement_errors[ERROR_CODE_COUNT];
 	struct recent_budget recent_budget;
 	int open_databases_max;
 	int snapshots_max;
@@ -114,6 +125,8 @@ struct fleet_instance {
 
 // -- fleet.c
 bool fleet_is_closing(struct fleet *fleet);
+/// Age of the oldest transaction that a replica which has applied so much has not applied.
+int64_t fleet_lag_ms(struct fleet_instance *primary, uint64_t applied);
 /// Counts a task under way, so that closing waits for it. False when the fleet is closing.
 bool fleet_task_begin(struct fleet *fleet);
 void fleet_task_end(struct fleet *fleet);
@@ -133,7 +146,7 @@ void database_release(struct fleet_database *database);
 struct fleet_database **fleet_hold_databases(struct fleet *fleet, const char *uuid, size_t *out_count);
 /// Calls `visit` for each open instance, of one database or (NULL) of all, without locks.
 void fleet_each_instance(struct fleet *fleet, const char *database,
-			 void (*visit)(struct fleet_instance *instance));
+			 void (*visit)(void *context, struct fleet_instance *instance), void *context);
 
 // -- instance.c
 uint64_t fleet_segment_bytes(const struct fleet *fleet); // of a history
@@ -192,6 +205,8 @@ void meter_init(struct meter *meter);
 void meter_finish(struct meter *meter);
 /// Takes over what the instance's engine has counted; also before it is closed.
 void meter_collect(struct fleet_instance *instance);
+/// Puts each database's counts since the start into its row of the survey, made where there is none, and all of them.
+void meter_tell_totals(struct meter *meter, struct survey *survey);
 /// An instance (NULL: all of the database's) was destroyed.
 void meter_forget_storage(struct fleet *fleet, const char *database, const char *instance);
 

@@ -8,6 +8,7 @@
 
 #include "engine/usage.h"
 #include "fleet/internal.h"
+#include "fleet/survey.h"
 
 _Static_assert((int)METER_SQL_BYTES_MAX == (int)USAGE_SQL_BYTES_MAX, "texts are cut where they are counted");
 _Static_assert((int)METER_QUERIES_MAX <= (int)USAGE_TEXTS_MAX, "the engine keeps enough texts");
@@ -27,6 +28,15 @@ struct metered_database {
 	struct usage texts; // of all instances; its counts are not used
 };
 
+// What was counted of a database since the start, and is never taken.
+struct metered_total {
+	struct metered_total *next;
+	char uuid[CRYPT_UUID_TEXT_BYTES];
+	struct usage_counts counts;
+	uint64_t bytes_synced;
+	bool told; // to the survey under way
+};
+
 void meter_init(struct meter *meter)
 {
 	pthread_mutex_init(&meter->mutex, NULL);
@@ -43,10 +53,21 @@ static void free_entries(struct metered_database *entry)
 	}
 }
 
+static void free_totals(struct metered_total *total)
+{
+	while (total) {
+		struct metered_total *next = total->next;
+		free(total);
+		total = next;
+	}
+}
+
 void meter_finish(struct meter *meter)
 {
-	for (size_t i = 0; i < METER_SLOTS; i++)
+	for (size_t i = 0; i < METER_SLOTS; i++) {
 		free_entries(TAKE(meter->slots[i]));
+		free_totals(TAKE(meter->totals[i]));
+	}
 	pthread_mutex_destroy(&meter->mutex);
 }
 
@@ -107,6 +128,104 @@ static struct metered_instance *place_for_locked(struct meter *meter, struct fle
 	return make ? instance_locked(entry, instance->spec.uuid) : find_instance(entry, instance->spec.uuid);
 }
 
+// -- totals -------------------------------------------------------------------------------------------
+
+static struct metered_total **total_place_locked(struct meter *meter, const char *uuid)
+{
+	struct metered_total **at = &meter->totals[fleet_hash(uuid) % METER_SLOTS];
+	while (*at && strcmp((*at)->uuid, uuid) != 0)
+		at = &(*at)->next;
+	return at;
+}
+
+static struct metered_total *total_locked(struct meter *meter, const char *uuid)
+{
+	struct metered_total **at = total_place_locked(meter, uuid);
+	if (*at)
+		return *at;
+	struct metered_total *total = calloc(1, sizeof(*total));
+	ASSERT(total != NULL);
+	snprintf(total->uuid, sizeof(total->uuid), "%s", uuid);
+	*at = total;
+	return total;
+}
+
+static void add_counts(struct usage_counts *to, const struct usage_counts *more)
+{
+	to->runs += more->runs;
+	to->rows_read += more->rows_read;
+	to->rows_written += more->rows_written;
+}
+
+// The last words of an instance that is gone make no new entry: its database may be, too.
+static void add_total_locked(struct meter *meter, const char *uuid, bool gone,
+			     const struct usage_counts *counts, uint64_t bytes_synced)
+{
+	struct metered_total *total = gone ? *total_place_locked(meter, uuid) : total_locked(meter, uuid);
+	if (total) {
+		add_counts(&total->counts, counts);
+		total->bytes_synced += bytes_synced;
+	}
+	add_counts(&meter->all, counts);
+	meter->all_synced += bytes_synced;
+}
+
+static void forget_total_locked(struct meter *meter, const char *uuid)
+{
+	struct metered_total **at = total_place_locked(meter, uuid);
+	struct metered_total *total = *at;
+	if (total)
+		*at = total->next;
+	free(total);
+}
+
+static void tell_total(struct survey_database *row, const struct metered_total *total)
+{
+	row->statements = total->counts.runs;
+	row->rows_read = total->counts.rows_read;
+	row->rows_written = total->counts.rows_written;
+	row->bytes_synced = total->bytes_synced;
+}
+
+// Of the databases that are not open.
+static void add_rows_locked(struct meter *meter, struct survey *survey)
+{
+	for (size_t i = 0; i < METER_SLOTS; i++) {
+		for (struct metered_total *at = meter->totals[i]; at; at = at->next) {
+			if (at->told) {
+				at->told = false;
+				continue;
+			}
+			struct survey_database row = {0};
+			memcpy(row.uuid, at->uuid, sizeof(row.uuid));
+			tell_total(&row, at);
+			buffer_append(&survey->databases, &row, sizeof(row));
+		}
+	}
+}
+
+void meter_tell_totals(struct meter *meter, struct survey *survey)
+{
+	struct survey_database *rows = (void *)survey->databases.data;
+	size_t open = survey->databases.size / sizeof(*rows);
+	pthread_mutex_lock(&meter->mutex);
+	for (size_t i = 0; i < open; i++) {
+		struct metered_total *total = *total_place_locked(meter, rows[i].uuid);
+		if (!total)
+			continue;
+		tell_total(&rows[i], total);
+		total->told = true;
+	}
+	add_rows_locked(meter, survey);
+	survey->statements = meter->all.runs;
+	survey->rows_read = meter->all.rows_read;
+	survey->rows_written = meter->all.rows_written;
+	survey->bytes_synced = meter->all_synced;
+	pthread_mutex_unlock(&meter->mutex);
+}
+
+// -- counting -----------------------------------------------------------------------------------------
+
 void meter_collect(struct fleet_instance *instance)
 {
 	struct meter *meter = &instance->database->fleet->meter;
@@ -122,10 +241,10 @@ void meter_collect(struct fleet_instance *instance)
 	struct metered_database *entry;
 	pthread_mutex_lock(&meter->mutex);
 	struct metered_instance *metered = place_for_locked(meter, instance, news, &entry);
+	if (used)
+		add_total_locked(meter, instance->database->uuid, gone, &usage.counts, 0);
 	if (metered) {
-		metered->counts.runs += usage.counts.runs;
-		metered->counts.rows_read += usage.counts.rows_read;
-		metered->counts.rows_written += usage.counts.rows_written;
+		add_counts(&metered->counts, &usage.counts);
 		if (!gone)
 			metered->storage_bytes = storage_bytes;
 		usage_add_texts(&entry->texts, &usage);
@@ -138,6 +257,8 @@ void meter_forget_storage(struct fleet *fleet, const char *database, const char 
 {
 	pthread_mutex_lock(&fleet->meter.mutex);
 	struct metered_database *entry = *place_of_locked(&fleet->meter, database);
+	if (!instance)
+		forget_total_locked(&fleet->meter, database);
 	for (size_t i = 0; entry && i < entry->instance_count; i++) {
 		if (!instance || strcmp(entry->instances[i].uuid, instance) == 0)
 			entry->instances[i].storage_bytes = 0;
@@ -150,6 +271,7 @@ void fleet_count_synced(struct fleet *fleet, const char *database, const char *i
 	pthread_mutex_lock(&fleet->meter.mutex);
 	struct metered_database *entry = entry_locked(&fleet->meter, database);
 	instance_locked(entry, instance)->bytes_synced += bytes;
+	add_total_locked(&fleet->meter, database, false, &(struct usage_counts){0}, bytes);
 	pthread_mutex_unlock(&fleet->meter.mutex);
 }
 
@@ -205,9 +327,15 @@ static void tell_queries(struct metered_database *entry, const struct fleet_usag
 	}
 }
 
+static void collect(void *context, struct fleet_instance *instance)
+{
+	(void)context;
+	meter_collect(instance);
+}
+
 void fleet_take_usage(struct fleet *fleet, const char *database, const struct fleet_usage_sink *sink)
 {
-	fleet_each_instance(fleet, database, meter_collect);
+	fleet_each_instance(fleet, database, collect, NULL);
 	struct metered_database *list = detach(&fleet->meter, database);
 	for (struct metered_database *entry = list; entry; entry = entry->next) {
 		tell_instances(entry, sink);

@@ -22,8 +22,9 @@ static int64_t tick_ms(const struct fleet *fleet)
 	return ms < TICK_MS_MIN ? TICK_MS_MIN : ms > TICK_MS_MAX ? TICK_MS_MAX : ms;
 }
 
-static void tend(struct fleet_instance *instance)
+static void tend(void *context, struct fleet_instance *instance)
 {
+	(void)context;
 	if (instance->spec.primary)
 		engine_database_tend(instance->engine);
 }
@@ -35,7 +36,7 @@ static void tick(struct task *task)
 	pthread_mutex_lock(&keeper->mutex);
 	bool goes_on = keeper->fleet != NULL;
 	if (goes_on) {
-		fleet_each_instance(keeper->fleet, NULL, tend);
+		fleet_each_instance(keeper->fleet, NULL, tend, NULL);
 		next_ms = clock_monotonic_ms() + tick_ms(keeper->fleet);
 	}
 	pthread_mutex_unlock(&keeper->mutex);

@@ -333,13 +333,19 @@ static bool start(struct fleet_session *session, const struct statement *stateme
 	return execute_local(session, statement, sink, out, out_paused, err);
 }
 
+static bool count_error(const struct fleet_instance *instance, const struct error *err)
+{
+	tally_add(&instance->database->fleet->statement_errors[err->code], 1);
+	return false;
+}
+
 bool fleet_session_execute(struct fleet_session *session, const struct statement *statement,
 			   struct result_sink *sink, struct statement_result *out, struct error *err)
 {
 	bool ok = start(session, statement, sink, out, NULL, err);
 	if (!session->paused)
 		session->running = NULL;
-	return ok;
+	return ok || count_error(session->instance, err);
 }
 
 // A piece has ended: with it, mostly, its statement.
@@ -358,7 +364,8 @@ bool fleet_session_begin(struct fleet_session *session, const struct statement *
 	*out_paused = false;
 	if (session->paused)
 		return error_set(err, ERR_INTERNAL, "another statement of this session is paused");
-	bool ok = start(session, statement, sink, out, out_paused, err);
+	bool ok =
+		start(session, statement, sink, out, out_paused, err) || count_error(session->instance, err);
 	return end_piece(session, ok, *out_paused);
 }
 
@@ -366,7 +373,8 @@ bool fleet_session_resume(struct fleet_session *session, struct result_sink *sin
 			  struct statement_result *out, bool *out_paused, struct error *err)
 {
 	ASSERT(session->paused);
-	bool ok = engine_stream_resume(session->running, sink, out, out_paused, err);
+	bool ok = engine_stream_resume(session->running, sink, out, out_paused, err) ||
+		  count_error(session->instance, err);
 	if (session->running == session->remote)
 		note_remote(session, ok, err);
 	return end_piece(session, ok, *out_paused);
@@ -528,5 +536,9 @@ enum quick_outcome fleet_quick_execute(struct fleet_instance *instance, bool rea
 	if (atomic_load(&instance->gone))
 		return QUICK_DECLINED;
 	bool allow_writes = instance->spec.primary && !read_only;
-	return engine_quick_execute(instance->engine, allow_writes, statement, sink, wait, out, out_ok, err);
+	enum quick_outcome outcome =
+		engine_quick_execute(instance->engine, allow_writes, statement, sink, wait, out, out_ok, err);
+	if (outcome != QUICK_DECLINED && !*out_ok)
+		count_error(instance, err);
+	return outcome;
 }

@@ -153,7 +153,7 @@ static struct fleet_instance **hold_instances(struct fleet_database *database, s
 }
 
 void fleet_each_instance(struct fleet *fleet, const char *database,
-			 void (*visit)(struct fleet_instance *instance))
+			 void (*visit)(void *context, struct fleet_instance *instance), void *context)
 {
 	size_t count;
 	struct fleet_database **databases = fleet_hold_databases(fleet, database, &count);
@@ -161,7 +161,7 @@ void fleet_each_instance(struct fleet *fleet, const char *database,
 		size_t instance_count;
 		struct fleet_instance **instances = hold_instances(databases[i], &instance_count);
 		for (size_t k = 0; k < instance_count; k++) {
-			visit(instances[k]);
+			visit(context, instances[k]);
 			instance_release(instances[k]);
 		}
 		free(instances);

@@ -17,6 +17,7 @@ void call_refuse(struct net_request *request, const struct error *err)
 	struct buffer *body = net_reply_body(request);
 	buffer_truncate(body, 0);
 	int status = errors_write_body(body, err, &content_type);
+	net_request_count_error(request, err->code);
 	net_reply_status(request, status);
 	net_reply_type(request, content_type);
 	if (status == 500)

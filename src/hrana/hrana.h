@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "net/server.h"
 
@@ -58,6 +59,9 @@ MUST_USE bool hrana_open(const struct hrana_options *options, struct hrana **out
 
 /// Stands before the platform's site: it claims only what names a database, and the protocol's own paths.
 struct net_site hrana_site(struct hrana *hrana);
+
+/// Streams and WebSockets as metrics (base/exposition.h).
+void hrana_write_metrics(struct hrana *hrana, struct buffer *out);
 
 /// When a drain begins: ends the replies that would go on for ever.
 void hrana_drain(struct hrana *hrana);

@@ -26,7 +26,8 @@ struct hrana {
 	struct streams *streams;
 	struct listeners *listeners;
 	struct admission *admission;
-	atomic_size_t replies_bytes; // of all replies that are being written
+	_Atomic(uint64_t) socket_messages; // received on WebSockets
+	atomic_size_t replies_bytes;       // of all replies that are being written
 	struct net_route *routes;
 	pthread_mutex_t sockets_mutex;
 	pthread_cond_t sockets_ended;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/exposition.h"
 #include "hrana/call.h"
 #include "hrana/cursor_reply.h"
 #include "hrana/dump_reply.h"
@@ -254,6 +255,17 @@ bool hrana_open(const struct hrana_options *options, struct hrana **out, struct 
 	hrana->listeners = listeners_create(hrana->workers, hrana->limits.listener_count_max);
 	*out = hrana;
 	return true;
+}
+
+void hrana_write_metrics(struct hrana *hrana, struct buffer *out)
+{
+	exposition_single(out, "atoll_sql_streams", "gauge", "Streams over HTTP that hold a session.",
+			  (double)streams_count(hrana->streams));
+	exposition_single(out, "atoll_websocket_messages_total", "counter",
+			  "Messages that came on WebSockets.", (double)atomic_load(&hrana->socket_messages));
+	exposition_single(out, "atoll_reply_buffer_bytes", "gauge",
+			  "Results that are being written to replies.",
+			  (double)atomic_load(&hrana->replies_bytes));
 }
 
 void hrana_drain(struct hrana *hrana)

@@ -316,6 +316,7 @@ static void on_message(void *context, struct net_socket *net, enum net_frame fra
 							 : "Only text messages are accepted");
 		return;
 	}
+	atomic_fetch_add_explicit(&socket->hrana->socket_messages, 1, memory_order_relaxed);
 	struct socket_job *job = calloc(1, sizeof(*job));
 	ASSERT(job != NULL);
 	if (decode(socket, job, bytes, size, &err)) {

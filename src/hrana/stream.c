@@ -380,6 +380,14 @@ struct streams *streams_create(const struct streams_options *options)
 	return streams;
 }
 
+size_t streams_count(struct streams *streams)
+{
+	pthread_mutex_lock(&streams->mutex);
+	size_t count = streams->stream_count - (size_t)streams->remembered_count;
+	pthread_mutex_unlock(&streams->mutex);
+	return count;
+}
+
 void streams_interrupt(struct streams *streams)
 {
 	pthread_mutex_lock(&streams->mutex);

@@ -42,6 +42,8 @@ struct streams_options {
 };
 
 struct streams *streams_create(const struct streams_options *options);
+/// Streams that hold a session, idle or at work.
+size_t streams_count(struct streams *streams);
 /// Interrupts what runs and refuses new sessions with ERR_SHUTDOWN.
 void streams_interrupt(struct streams *streams);
 /// Closes every stream. The memory goes when the last timer has run, at workers_stop at the latest.

@@ -23,6 +23,7 @@
 #include "net/server.h"
 
 struct connection;
+struct counts;
 struct intake;
 struct net_socket;
 struct outflow;
@@ -79,6 +80,7 @@ struct net_request {
 	size_t header_count;
 
 	const struct net_site *site; // NULL until one claims the request
+	int64_t begun_ns;
 	const struct router *router;
 	struct route_match match;
 	struct error *refusal; // in the arena; the request gets this instead of a handler
@@ -164,6 +166,7 @@ struct net_server {
 	char address[80];
 	struct sweeper *sweeper;
 	struct sockets *sockets;
+	struct counts *counts;
 	atomic_bool draining; // new requests are refused
 	atomic_bool stopping; // no handler is called any more
 	int64_t looked_ms;    // by net_server_is_alive
@@ -186,6 +189,10 @@ void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd);
 enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
 			      const char *version, const char *upload, size_t *upload_size, void **context);
 void exchange_end(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode why);
+
+// server.c
+/// The number of the request's site; the count of sites where none claimed it.
+size_t request_site_number(const struct net_request *request);
 
 // request.c
 /// Lets the network thread send the reply, as it is or as it will be: the end of its handler's turn.

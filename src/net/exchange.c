@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/disk.h"
 #include "net/intake.h"
 #include "net/outflow.h"
@@ -226,6 +227,7 @@ static enum MHD_Result take_head(struct net_server *server, struct net_request *
 	struct connection *connection = request->connection;
 	atomic_fetch_add_explicit(&connection->exchange_count, 1, memory_order_relaxed);
 	atomic_store(&connection->phase, PHASE_RECEIVING);
+	request->begun_ns = clock_monotonic_ns();
 	request->method = method;
 	request->path = url;
 	struct error err;

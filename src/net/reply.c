@@ -6,8 +6,10 @@
 
 #include <gnutls/gnutls.h>
 
+#include "base/clock.h"
 #include "base/json_write.h"
 #include "base/trace.h"
+#include "net/counts.h"
 #include "net/outflow.h"
 #include "net/sockets.h"
 
@@ -61,11 +63,25 @@ static struct MHD_Response *response_of(struct net_request *request)
 	return response;
 }
 
+static void count(const struct net_request *request)
+{
+	struct counts *counts = request->connection->server->counts;
+	uint64_t took_ns = (uint64_t)(clock_monotonic_ns() - request->begun_ns);
+	const struct buffer *body = request->compressed.size > 0 ? &request->compressed : &request->reply;
+	bool streamed = request->outflow || request->socket;
+	counts_add(counts, request_site_number(request), request->match.route, request->status, took_ns);
+	counts_add_bytes(counts, request->body_bytes,
+			 request->has_file ? request->file_size
+			 : streamed        ? 0
+					   : body->size);
+}
+
 enum MHD_Result reply_send(struct net_request *request)
 {
 	ASSERT(!request->reply.overflowed);
 	atomic_store(&request->connection->phase, PHASE_SENDING);
 	server_notice(request->connection->server);
+	count(request);
 	struct MHD_Response *response = response_of(request);
 	if (!response)
 		return MHD_NO;
@@ -135,6 +151,7 @@ void reply_last_words(struct net_request *request)
 	OWNED(buffer) struct buffer words = {0};
 	// A reply that is a file belongs to a request without a body.
 	ASSERT(!request->has_file);
+	count(request);
 	buffer_printf(&words, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %zu\r\n",
 		      request->status, MHD_get_reason_phrase_for((unsigned)request->status),
 		      request->reply.size);

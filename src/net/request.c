@@ -8,6 +8,7 @@
 #include "base/disk.h"
 #include "net/compress.h"
 #include "net/connection.h"
+#include "net/counts.h"
 #include "net/intake.h"
 #include "net/outflow.h"
 
@@ -242,6 +243,11 @@ void net_request_run(struct net_request *request, net_handler *handler, void *co
 		workers_run_urgent(request->connection->server->workers, &request->task);
 	else
 		workers_run(request->connection->server->workers, &request->task);
+}
+
+void net_request_count_error(struct net_request *request, enum error_code code)
+{
+	counts_add_error(request->connection->server->counts, request_site_number(request), code);
 }
 
 struct buffer *net_reply_body(struct net_request *request)

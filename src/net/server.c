@@ -9,8 +9,10 @@
 #include "base/clock.h"
 #include "base/crypt.h"
 #include "base/disk.h"
+#include "base/exposition.h"
 #include "base/trace.h"
 #include "net/connection.h"
+#include "net/counts.h"
 #include "net/intake.h"
 #include "net/outflow.h"
 #include "net/sockets.h"
@@ -198,6 +200,7 @@ static struct MHD_Daemon *start_daemon(struct net_server *server, const struct n
 static void server_free(struct net_server *server)
 {
 	tls_close(server->tls);
+	counts_free(server->counts);
 	for (size_t i = 0; i < server->site_count; i++)
 		router_destroy(server->sites[i].router);
 	free(server->sites);
@@ -225,6 +228,7 @@ static struct net_server *server_create(const struct net_options *options)
 		server->sites[i].router =
 			router_create(options->sites[i].routes, options->sites[i].route_count);
 	}
+	server->counts = counts_create(options->sites, options->site_count);
 	crypt_random_hex(4, server->id_prefix);
 	pthread_mutex_init(&server->mutex, NULL);
 	clock_cond_init(&server->changed);
@@ -270,6 +274,44 @@ const char *net_server_address(const struct net_server *server)
 bool net_server_reload_tls(struct net_server *server, struct error *err)
 {
 	return server->tls ? tls_reload(server->tls, err) : true;
+}
+
+size_t request_site_number(const struct net_request *request)
+{
+	const struct net_server *server = request->connection->server;
+	if (!request->site)
+		return server->site_count;
+	// Its site is the first member of an entry.
+	return (size_t)((const struct site_entry *)(const void *)request->site - server->sites);
+}
+
+bool net_server_is_draining(const struct net_server *server)
+{
+	return atomic_load(&server->draining);
+}
+
+static uint64_t count_connections(struct net_server *server, uint64_t *out_all)
+{
+	uint64_t open = 0;
+	pthread_mutex_lock(&server->mutex);
+	for (const struct connection *at = server->connections; at; at = at->next)
+		open++;
+	*out_all = server->connection_count;
+	pthread_mutex_unlock(&server->mutex);
+	return open;
+}
+
+void net_server_write_metrics(struct net_server *server, struct buffer *out)
+{
+	uint64_t all;
+	uint64_t open = count_connections(server, &all);
+	counts_write(server->counts, out);
+	exposition_single(out, "atoll_http_open_connections", "gauge", "Open connections of clients.",
+			  (double)open);
+	exposition_single(out, "atoll_http_connections_total", "counter", "Connections that clients opened.",
+			  (double)all);
+	exposition_single(out, "atoll_open_websockets", "gauge", "Open WebSockets.",
+			  server->sockets ? (double)sockets_count(server->sockets) : 0);
 }
 
 void server_notice(struct net_server *server)

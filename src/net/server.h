@@ -104,6 +104,9 @@ MUST_USE bool net_server_reload_tls(struct net_server *server, struct error *err
 /// False when a network thread has been in one and the same call since this was last asked, a second ago or more. For a
 /// watchdog; one thread asks.
 bool net_server_is_alive(struct net_server *server);
+/// What it answered and holds, as metrics (base/exposition.h).
+void net_server_write_metrics(struct net_server *server, struct buffer *out);
+bool net_server_is_draining(const struct net_server *server);
 void net_server_drain(struct net_server *server, int64_t deadline_ms);
 void net_server_stop(struct net_server *server);
 
@@ -150,6 +153,9 @@ MUST_USE bool net_request_read(struct net_request *request, char *out, size_t si
 uint64_t net_request_body_size(const struct net_request *request);
 
 // -- reply --------------------------------------------------------------------------------------------
+
+/// Says why the request is refused or fails, for the metrics.
+void net_request_count_error(struct net_request *request, enum error_code code);
 
 /// The body buffer, to be filled directly. Status is 200 and content type application/json unless set.
 struct buffer *net_reply_body(struct net_request *request);

@@ -51,6 +51,14 @@ size_t sockets_queued_bytes_max(const struct sockets *sockets)
 	return sockets->queued_bytes_max;
 }
 
+size_t sockets_count(struct sockets *sockets)
+{
+	pthread_mutex_lock(&sockets->mutex);
+	size_t count = sockets->count;
+	pthread_mutex_unlock(&sockets->mutex);
+	return count;
+}
+
 int sockets_epoll(const struct net_socket *socket)
 {
 	return socket->loop->epoll;

@@ -22,6 +22,7 @@ struct sockets_options {
 MUST_USE bool sockets_start(const struct sockets_options *options, struct sockets **out, struct error *err);
 /// Asks all their owners to come to an end, and takes no more.
 void sockets_drain(struct sockets *sockets);
+size_t sockets_count(struct sockets *sockets);
 /// Ends all, and those at once that the library still gives over. Must precede the library's stop.
 void sockets_stop(struct sockets *sockets);
 /// Whether each loop went round since the last time this was asked (seconds ago).

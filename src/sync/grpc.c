@@ -137,6 +137,7 @@ void grpc_refuse(struct net_request *request, enum grpc_status status, const cha
 void grpc_fail(struct net_request *request, const struct error *err)
 {
 	enum grpc_status status = grpc_status_of(err);
+	net_request_count_error(request, err->code);
 	if (status == GRPC_INTERNAL)
 		trace_error("sync.failed", "code", error_code_name(err->code), "detail", err->detail,
 			    "request_id", net_request_id(request));

@@ -70,6 +70,7 @@ static void write_refusal(struct net_request *request, const struct error *err)
 	else
 		json_write_text(&w, err->message);
 	json_write_end_object(&w);
+	net_request_count_error(request, err->code);
 	net_reply_status(request, status);
 }
 
