@@ -57,7 +57,8 @@ static bool disk_has_room(void *context, struct error *err)
 	       error_set(err, ERR_FULL, "less than disk-free-min is left on the data folder's disk");
 }
 
-static bool run_check(const struct watch_check *check, struct json_writer *w)
+// The first that fails is why the server is not ready.
+static bool run_check(const struct watch_check *check, struct json_writer *w, struct error *why)
 {
 	struct error err;
 	bool passes = check->passes(check->context, &err);
@@ -67,10 +68,12 @@ static bool run_check(const struct watch_check *check, struct json_writer *w)
 	if (!passes)
 		json_write_member_text(w, "error", err.message);
 	json_write_end_object(w);
-	if (!passes && !check->warns)
-		trace_debug("server.not_ready", "check", check->name, "error", err.message, "detail",
-			    err.detail);
-	return passes || check->warns;
+	if (passes || check->warns)
+		return true;
+	trace_debug("server.not_ready", "check", check->name, "error", err.message, "detail", err.detail);
+	if (why->code == ERR_NONE)
+		*why = err;
+	return false;
 }
 
 static void handle_ready(void *context, struct net_request *request)
@@ -79,13 +82,16 @@ static void handle_ready(void *context, struct net_request *request)
 	OWNED(buffer) struct buffer checks = {0};
 	struct json_writer list = json_write_to(&checks);
 	struct json_writer w = json_write_to(net_reply_body(request));
+	struct error why = {0};
 	bool ready = true;
 	json_write_array(&list);
 	for (size_t i = 0; i < watch->check_count; i++)
-		ready = run_check(&watch->checks[i], &list) && ready;
+		ready = run_check(&watch->checks[i], &list, &why) && ready;
 	json_write_end_array(&list);
 	json_write_object(&w);
 	json_write_member_text(&w, "status", ready ? "ok" : "unavailable");
+	if (!ready)
+		json_write_member_text(&w, "error", why.message);
 	json_write_key(&w, "checks");
 	json_write_raw(&w, checks.data, checks.size);
 	json_write_end_object(&w);

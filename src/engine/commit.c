@@ -28,12 +28,24 @@ void database_notice_schema_change(struct engine_database *db, const struct log_
 	}
 }
 
-static bool append_captured(struct engine_database *db, struct error *err)
+// Before its frame_no is published, so that whoever makes that durable knows of it.
+static void count_commit(const struct connection *connection)
 {
+	struct engine_database *db = connection->database;
+	uint64_t commits = connection == db->group.sharer ? db->group.writes : 1;
+	atomic_fetch_add_explicit(&db->commits_counted, commits, memory_order_relaxed);
+	if (db->counters)
+		tally_add(&db->counters->commits, commits);
+}
+
+static bool append_captured(struct connection *connection, struct error *err)
+{
+	struct engine_database *db = connection->database;
 	struct log_txn txn;
 	bool complete;
 	if (!capture_take(db->capture, &txn, &complete))
 		return true;
+	count_commit(connection);
 	if (!complete) {
 		atomic_fetch_add(&db->schema_epoch, 1);
 		return database_catch_up_log(db, err);
@@ -51,21 +63,10 @@ static bool append_captured(struct engine_database *db, struct error *err)
 	return true;
 }
 
-// Before its frame_no is published, so that whoever makes that durable knows of it.
-static void count_commit(const struct connection *connection)
-{
-	struct engine_database *db = connection->database;
-	uint64_t commits = connection == db->group.sharer ? group_size_locked(db) : 1;
-	atomic_fetch_add_explicit(&db->commits_counted, commits, memory_order_relaxed);
-	if (db->counters)
-		tally_add(&db->counters->commits, commits);
-}
-
 static bool publish(struct connection *connection, struct error *err)
 {
 	struct engine_database *db = connection->database;
-	count_commit(connection);
-	bool ok = append_captured(db, err);
+	bool ok = append_captured(connection, err);
 	if (!ok) {
 		// The commit stands in the file, though nobody is told so; the WAL still has it for the
 		// history.

@@ -43,6 +43,7 @@ struct group {
 	struct connection *sharer; // with the clients' policy; runs the shared statements
 	_Atomic(bool) open;
 	struct quick_wait *members;
+	uint64_t writes;       // members that changed something
 	uint64_t schema_epoch; // for which forbids_sharing was learned
 	bool forbids_sharing;
 };
@@ -257,8 +258,6 @@ MUST_USE bool rules_bound_size(struct connection *connection, bool vacuum, struc
 void rules_vacuumed(struct engine_database *db);
 
 // -- quick.c
-/// How many writes the shared transaction holds; of its sharer, while it commits.
-uint64_t group_size_locked(const struct engine_database *db);
 /// Commits the shared transaction, if one is open. Its members then wait for durability.
 void group_commit(struct engine_database *db);
 

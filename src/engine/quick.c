@@ -29,14 +29,6 @@ static struct quick_wait *lose_group_locked(struct engine_database *db)
 	return members;
 }
 
-uint64_t group_size_locked(const struct engine_database *db)
-{
-	uint64_t size = 0;
-	for (const struct quick_wait *at = db->group.members; at; at = at->next)
-		size++;
-	return size;
-}
-
 void group_commit(struct engine_database *db)
 {
 	struct group *group = &db->group;
@@ -108,6 +100,7 @@ static bool open_group_locked(struct engine_database *db)
 		return false;
 	}
 	usage_begin_shared(db->group.sharer);
+	db->group.writes = 0;
 	atomic_store(&db->group.open, true);
 	return true;
 }
@@ -154,6 +147,7 @@ static enum quick_outcome quick_write(struct engine_database *db, const struct s
 			out->frame_no = atomic_load(&db->committed) + (out->rows_written > 0);
 			wait->next = group->members;
 			group->members = wait;
+			group->writes += *out_ok && out->rows_written > 0;
 			outcome = QUICK_HELD;
 		}
 	}

@@ -80,12 +80,29 @@ describe('atoll with a server', () => {
 		return done_json(['db', 'shell', database, sql, ...args]);
 	}
 
+	test('health --ready tells what keeps a server from work', async () => {
+		const full = await startServer({ args: ['--disk-free-min', '1024gb'] });
+		try {
+			assert.equal((await atoll(['health', full.url])).code, 0);
+			const { code, stderr } = await atoll(['health', '--ready', full.url]);
+			assert.equal(code, 1);
+			assert.match(stderr, /disk-free-min/);
+		} finally {
+			await full.stop();
+		}
+	});
+
 	describe('settings', () => {
 		test('health needs no token', async () => {
 			const { code, stdout } = await atoll(['health'], { env: { ATOLL_URL: server.url } });
 			assert.equal(code, 0);
 			assert.match(stdout, /is alive/);
 			assert.equal((await done_json(['health'])).status, 'ok');
+			const given = await atoll(['health', `${server.url}/`], { env: { ATOLL_URL: unreachable } });
+			assert.equal(given.code, 0, given.stderr);
+			assert.equal((await atoll(['health', 'ftp://nowhere'])).code, 2);
+			assert.match(await done(['health', '--ready']), /^ok +platform_store$/m);
+			assert.equal((await done_json(['health', '--ready'])).status, 'ok');
 		});
 
 		test('a bootstrap.json in the current folder is enough', async () => {
