@@ -23,8 +23,8 @@
 #include "base/settings.h"
 #include "base/trace.h"
 #include "base/workers.h"
-#include "console/pages.h"
 #include "console/watch.h"
+#include "console/web.h"
 #include "fleet/fleet.h"
 #include "fleet/survey.h"
 #include "hrana/hrana.h"
@@ -487,7 +487,8 @@ static bool start_server(struct atolld *atolld, struct error *err)
 					 sync_site(atolld->sync),
 					 hrana_site(atolld->hrana),
 					 watch_site(atolld->watch),
-					 pages_site(),
+
+					 web_site(),
 					 api_site(atolld->api)};
 	const struct net_options options = {
 		.listener = &atolld->listener,

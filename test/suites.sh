@@ -209,6 +209,7 @@ run_suites() {
 	[[ " ${suites[*]} " != *" fuzz "* ]] || need "${packages_fuzz[@]}"
 	need_node
 	need_sqlite
+	need_console
 
 	for suite in "${suites[@]}"; do
 		kind=${build_of[$suite]}

@@ -13,7 +13,7 @@
 
 #include "api/api.h"
 #include "api/upload_site.h"
-#include "console/pages.h"
+#include "console/web.h"
 #include "hrana/hrana.h"
 #include "net/server.h"
 #include "platform/group.h"
@@ -100,7 +100,7 @@ static inline void server_listen(struct world *world)
 	world_must(world, api_open(&api, &server.api, &world->err));
 	sites[0] = upload_site(server.api);
 	sites[1] = hrana_site(server.hrana);
-	sites[2] = pages_site();
+	sites[2] = web_site();
 	sites[3] = api_site(server.api);
 	const struct net_options net = {
 		.listen = "127.0.0.1:0",

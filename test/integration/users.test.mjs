@@ -173,7 +173,7 @@ test('logging in with a browser', async (t) => {
 		assert.equal(page.headers['cache-control'], 'no-store');
 		assert.match(page.text, /name="port" value="51234"/);
 		assert.match(page.text, /name="state" value="s-1_~.x"/);
-		assert.match((await request(server.url)).text, /atolld/, 'the plain page is another');
+		assert.match((await request(server.url)).text, /id="app"/, 'the plain page is another');
 		assert.equal((await request(`${server.url}/health?port=1&redirect=true`)).json.status, 'ok');
 	});
 	await t.test('leads back to the command line with the token', async () => {

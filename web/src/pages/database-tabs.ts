@@ -1,0 +1,21 @@
+// The tabs of a database's page, in their order. A tab with code of its own beyond a few KB is lazy.
+import type { FunctionComponent } from 'preact';
+import type { Database } from '../types';
+import { lazy } from './lazy';
+
+export interface DatabaseTabProps {
+	org: string;
+	database: Database;
+	/// After something of the database itself was changed.
+	reload: () => void;
+}
+
+interface DatabaseTab {
+	id: string; // of the path; '' is the first
+	label: string;
+	view: FunctionComponent<DatabaseTabProps>;
+}
+
+export const databaseTabs: readonly DatabaseTab[] = [
+	{ id: '', label: 'World', view: lazy<DatabaseTabProps>('world', async () => (await import('./world')).WorldTab) },
+];
