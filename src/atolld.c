@@ -348,6 +348,8 @@ static bool start_doors(struct atolld *atolld, struct error *err)
 	write_url(settings, &atolld->listener, &url);
 	const struct api_options api = {
 		.platform = atolld->platform,
+		.workers = atolld->workers,
+		.listener_count_max = (int)settings->listeners_max,
 		.cors_origin = settings->cors_origin,
 		.url = buffer_text(&url),
 		.domain = settings->domain,

@@ -9,7 +9,12 @@
 #include "api/state.h"
 #include "api/uploads.h"
 
-enum { KEEP_ANSWERS_MS = 24 * 60 * 60 * 1000, WAIT_MS_MAX = 30000, UPLOAD_BYTES_MAX = 1 << 30 };
+enum {
+	KEEP_ANSWERS_MS = 24 * 60 * 60 * 1000,
+	WAIT_MS_MAX = 30000,
+	UPLOAD_BYTES_MAX = 1 << 30,
+	LISTENER_COUNT_MAX = 128
+};
 
 static void route_add(struct api *api, const struct api_row *row, const char *path)
 {
@@ -53,6 +58,9 @@ bool api_open(const struct api_options *options, struct api **out, struct error 
 	api->upload_bytes_max = options->upload_bytes_max ? options->upload_bytes_max : UPLOAD_BYTES_MAX;
 	atomic_init(&api->draining, false);
 	api->replay = replay_create(KEEP_ANSWERS_MS, REPLAY_COUNT_MAX);
+	api->live = live_streams_create(options->workers, options->listener_count_max
+								  ? options->listener_count_max
+								  : LISTENER_COUNT_MAX);
 
 	size_t row_count;
 	const struct api_row *rows = api_rows(&row_count);
@@ -114,6 +122,7 @@ void api_close(struct api *api)
 {
 	if (!api)
 		return;
+	live_streams_free(api->live);
 	replay_destroy(api->replay);
 	documents_cleanup(&api->documents);
 	arena_cleanup(&api->arena);

@@ -15,14 +15,17 @@
 
 struct api;
 struct platform;
+struct workers;
 
 /// 0 takes the value in parentheses.
 struct api_options {
 	struct platform *platform;
+	struct workers *workers;   // for …/live
 	const char *cors_origin;   // for browsers on other origins: "*" or one origin; NULL or "" = off
 	const char *url;           // where people find this server ("http://localhost")
 	const char *domain;        // databases are {label}.DOMAIN ("localhost")
 	uint64_t upload_bytes_max; // of a file that is uploaded (1 GiB)
+	int listener_count_max;    // of …/live of a database (128)
 	int64_t wait_ms_max;       // how long …/wait holds its answer (30,000)
 };
 
@@ -31,7 +34,7 @@ MUST_USE bool api_open(const struct api_options *options, struct api **out, stru
 /// Claims every request: stands after the sites that claim only some.
 struct net_site api_site(struct api *api);
 
-/// Lets …/wait answer soon, so that a drain need not wait for them.
+/// Lets …/wait and …/live answer soon, so that a drain need not wait for them.
 void api_drain(struct api *api);
 
 /// No request may be under way. NULL is fine.

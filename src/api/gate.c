@@ -232,6 +232,19 @@ void gate_allow_origin(const struct api *api, struct net_request *request)
 		net_reply_header(request, "Vary", "Origin");
 }
 
+bool gate_admit_again(struct api *api, struct net_request *request, struct arena *arena,
+		      struct api_request *out, struct error *err)
+{
+	*out = (struct api_request){
+		.api = api,
+		.platform = api->platform,
+		.net = request,
+		.row = net_request_route(request)->facts,
+		.arena = arena,
+	};
+	return admit(out, err);
+}
+
 void gate_serve(void *context, struct net_request *request)
 {
 	struct api *api = context;
@@ -248,5 +261,7 @@ void gate_serve(void *context, struct net_request *request)
 	const char *key = req.row->forms & KEYED ? net_request_header(request, "Idempotency-Key") : NULL;
 	if (!admit(&req, &err) || !(key && key[0] ? handle_once(&req, key, &err) : handle(&req, &err)))
 		api_reply_error_until(request, &err, req.error_status, req.retry_ms);
+	else if (req.goes_on)
+		return; // and it may have ended already
 	net_request_finish(request);
 }

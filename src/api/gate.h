@@ -7,9 +7,16 @@
 #include "net/server.h"
 
 struct api;
+struct api_request;
+struct arena;
 
 /// net_handler of every row; context is the api.
 void gate_serve(void *context, struct net_request *request);
+
+/// Whether whoever sent a request that goes on would be let in now: the same checks again. *out has what they resolve, in the
+/// arena; no answer is written by it.
+MUST_USE bool gate_admit_again(struct api *api, struct net_request *request, struct arena *arena,
+			       struct api_request *out, struct error *err);
 
 /// Adds the header that lets a browser read the answer, if that is configured.
 void gate_allow_origin(const struct api *api, struct net_request *request);

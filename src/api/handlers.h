@@ -36,13 +36,17 @@ api_handler api_list_invites, api_list_invites_v1, api_create_invite, api_create
 // audit.c
 api_handler api_list_audit;
 
+// live.c
+api_handler api_live_database;
+
 // billing.c
 api_handler api_list_plans, api_get_subscription, api_set_subscription, api_list_invoices,
 	api_open_billing_portal, api_get_payment_methods, api_create_stripe_customer,
 	api_get_billing_customer, api_set_billing_customer, api_list_jwks, api_refuse_jwks;
 
 // locations.c
-api_handler api_list_locations, api_list_locations_by_platform, api_get_location, api_get_closest_region;
+api_handler api_list_locations, api_list_places, api_list_locations_by_platform, api_get_location,
+	api_get_closest_region;
 
 // groups.c
 api_handler api_list_groups, api_get_group, api_create_group, api_destroy_group, api_get_group_configuration,

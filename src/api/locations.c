@@ -10,6 +10,15 @@ bool api_list_locations(struct api_request *req, struct error *err)
 	return true;
 }
 
+bool api_list_places(struct api_request *req, struct error *err)
+{
+	(void)err;
+	size_t count;
+	const struct location *const *locations = platform_locations(req->platform, &count);
+	view_places(&req->out, locations, count);
+	return true;
+}
+
 bool api_list_locations_by_platform(struct api_request *req, struct error *err)
 {
 	(void)err;

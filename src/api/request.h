@@ -25,6 +25,7 @@ struct api_request {
 	const struct json *body;          // an object, or NULL: all fields are absent
 	struct json_writer out;           // the answer's body
 	int64_t retry_ms;                 // for a failure that passes by itself: when; 0 = soon
+	bool goes_on;                     // the handler keeps the reply and will finish it itself
 	int error_status; // for a failure that has another status here than in errors.c; 0 = none
 };
 

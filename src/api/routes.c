@@ -83,6 +83,7 @@ static const struct api_row rows[] = {
 
 	{"GET",    "/v1/locations",                        api_list_locations,             WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "List locations", NULL, "LocationList"},
 	{"GET",    "/v1/locations/{code}",                 api_get_location,               WHO_USER,    SCOPE_NONE,            BODY_NONE,     V3_TWIN,                         "Retrieve a location and those closest to it", NULL, "LocationAnswer"},
+	{"GET",    ORG "/locations",                       api_list_places,                WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     V3_TWIN,                         "List locations with their coordinates", NULL, "PlaceList"},
 	{"GET",    "/v2/organizations/{org}/locations",    api_list_locations_by_platform, WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN,                       "List locations by platform", NULL, "LocationsByPlatform"},
 
 	{"GET",    ORG "/groups",                             api_list_groups,                WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "List groups", NULL, "GroupList"},
@@ -125,6 +126,7 @@ static const struct api_row rows[] = {
 	{"GET",    DB "/instances/{instance}",             api_get_instance,               WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Retrieve an instance", NULL, "InstanceAnswer"},
 	{"DELETE", DB "/instances/{instance}",             api_destroy_instance,           WHO_MEMBER,  SCOPE_DB_CONFIGURE,    BODY_NONE,     USER_TWIN | V3_TWIN | PART_GOES, "Destroy a replica", NULL, "InstanceDestroyed"},
 	{"GET",    DB "/instances/{instance}/wait",        api_wait_instance,              WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Wait until an instance can take a query", NULL, "NoBody"},
+	{"GET",    DB "/live",                             api_live_database,              WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Tell how a database and its instances are, whenever that changes", NULL, "LiveEvents"},
 
 	{"GET",    DB "/usage",                            api_get_database_usage,         WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Tell what a database used", NULL, "DatabaseUsageAnswer"},
 	{"GET",    DB "/stats",                            api_get_database_stats,         WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Tell a database's costliest queries", NULL, "DatabaseStats"},

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "api/documents.h"
+#include "api/live.h"
 #include "api/replay.h"
 #include "api/routes.h"
 #include "net/server.h"
@@ -20,6 +21,7 @@ struct api {
 	struct net_route *routes;
 	size_t route_count;
 	struct replay *replay;
+	struct live_streams *live;
 	struct documents documents;
 
 	atomic_bool draining;

@@ -176,6 +176,33 @@ void view_locations_by_platform(struct json_writer *w, const struct location *co
 	json_write_end_object(w);
 }
 
+// For whoever draws a map: null is nowhere in particular.
+static void write_place(struct json_writer *w, const struct location *location)
+{
+	double latitude;
+	double longitude;
+	bool has_place = location_place(location, &latitude, &longitude);
+	json_write_object(w);
+	json_write_member_text(w, "code", location->code);
+	json_write_member_text(w, "name", location->description);
+	json_write_key(w, "latitude");
+	has_place ? json_write_real(w, latitude) : json_write_null(w);
+	json_write_key(w, "longitude");
+	has_place ? json_write_real(w, longitude) : json_write_null(w);
+	json_write_end_object(w);
+}
+
+void view_places(struct json_writer *w, const struct location *const *locations, size_t count)
+{
+	json_write_object(w);
+	json_write_key(w, "locations");
+	json_write_array(w);
+	for (size_t i = 0; i < count; i++)
+		write_place(w, locations[i]);
+	json_write_end_array(w);
+	json_write_end_object(w);
+}
+
 void view_location(struct json_writer *w, const struct location *location,
 		   const struct location *const *closest, size_t closest_count)
 {

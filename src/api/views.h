@@ -9,6 +9,7 @@
 #include "platform/group.h"
 #include "platform/instance.h"
 #include "platform/invite.h"
+#include "platform/live.h"
 #include "platform/location.h"
 #include "platform/member.h"
 #include "platform/token.h"
@@ -65,6 +66,7 @@ void view_stripe_customer(struct json_writer *w);
 void view_billing_customer(struct json_writer *w, const struct billing_customer *customer);
 
 void view_locations(struct json_writer *w, const struct location *const *locations, size_t count);
+void view_places(struct json_writer *w, const struct location *const *locations, size_t count);
 void view_locations_by_platform(struct json_writer *w, const struct location *const *locations, size_t count);
 void view_location(struct json_writer *w, const struct location *location,
 		   const struct location *const *closest, size_t closest_count);
@@ -86,6 +88,9 @@ void view_configuration(struct json_writer *w, const struct database_configurati
 void view_database_token(struct json_writer *w, const char *jwt);
 
 void view_instance(struct json_writer *w, const struct instance *instance);
+/// One event of …/live.
+void view_live_database(struct json_writer *w, const struct live_database *live,
+			const struct usage_figures *used);
 void view_instances(struct json_writer *w, const struct instance *instances, size_t count);
 void view_instance_created(struct json_writer *w, const struct instance_created *created);
 

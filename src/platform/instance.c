@@ -122,9 +122,9 @@ bool platform_find_instance(struct platform *platform, const struct organization
 	return true;
 }
 
-bool platform_list_instances(struct platform *platform, const struct organization *organization,
-			     const struct database *database, struct arena *arena, struct instance **out,
-			     size_t *out_count, struct error *err)
+bool instances_list(struct platform *platform, const struct organization *organization,
+		    const struct database *database, struct arena *arena, struct instance_found **out,
+		    size_t *out_count, struct error *err)
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
 	OWNED(buffer) struct buffer rows = {0};
@@ -134,12 +134,28 @@ bool platform_list_instances(struct platform *platform, const struct organizatio
 	query_bind_integer(q, ":database", database->row);
 	while (query_step(q)) {
 		struct instance_found found = found_in(platform, arena, q);
-		buffer_append(&rows, &found.view, sizeof(found.view));
+		buffer_append(&rows, &found, sizeof(found));
 	}
 	if (!store_commit(&txn, err))
 		return false;
 	*out = rows_in(arena, &rows);
-	*out_count = rows.size / sizeof(struct instance);
+	*out_count = rows.size / sizeof(struct instance_found);
+	return true;
+}
+
+bool platform_list_instances(struct platform *platform, const struct organization *organization,
+			     const struct database *database, struct arena *arena, struct instance **out,
+			     size_t *out_count, struct error *err)
+{
+	struct instance_found *found;
+	size_t count;
+	if (!instances_list(platform, organization, database, arena, &found, &count, err))
+		return false;
+	struct instance *instances = arena_alloc(arena, (count + 1) * sizeof(*instances));
+	for (size_t i = 0; i < count; i++)
+		instances[i] = found[i].view;
+	*out = instances;
+	*out_count = count;
 	return true;
 }
 

@@ -21,6 +21,9 @@ struct instance {
 	enum instance_state state;
 };
 
+/// "creating", "ready", "failed", "destroying"
+const char *instance_state_name(enum instance_state state);
+
 /// NULL is "not given".
 struct instance_wish {
 	const char *location;

@@ -214,8 +214,11 @@ bool instance_not_found(struct error *err, const struct database *database, cons
 MUST_USE bool instance_look_up(struct platform *platform, const struct organization *organization,
 			       const struct database *database, const char *ref, struct arena *arena,
 			       struct instance_found *out, struct error *err);
+/// As platform_list_instances.
+MUST_USE bool instances_list(struct platform *platform, const struct organization *organization,
+			     const struct database *database, struct arena *arena,
+			     struct instance_found **out, size_t *out_count, struct error *err);
 enum instance_state instance_state_of(const char *name);
-const char *instance_state_name(enum instance_state state);
 /// Moves an instance along instance_state.def. False when it is not in state `was` any more.
 bool instance_move(struct store_txn *txn, int64_t row, enum instance_state was, enum instance_state state,
 		   const char *failure);

@@ -20,6 +20,14 @@ static const struct place *place_of(const struct location *location)
 	return (const struct place *)(const void *)location;
 }
 
+bool location_place(const struct location *location, double *out_latitude, double *out_longitude)
+{
+	const struct place *place = place_of(location);
+	*out_latitude = place->latitude;
+	*out_longitude = place->longitude;
+	return !isnan(place->latitude);
+}
+
 static struct place *find_place(const struct buffer *places, const char *code)
 {
 	struct place *all = (void *)places->data;

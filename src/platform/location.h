@@ -12,6 +12,9 @@ struct location {
 	const char *description;
 };
 
+/// Where it is, in degrees. False for one that is nowhere in particular.
+bool location_place(const struct location *location, double *out_latitude, double *out_longitude);
+
 /// Those served, by code. Valid as long as the platform.
 const struct location *const *platform_locations(struct platform *platform, size_t *out_count);
 

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "platform/internal.h"
+#include "platform/live.h"
 #include "platform/usage_meter.h"
 
 enum { HOUR_MS = 3600 * 1000 };
@@ -99,15 +100,14 @@ static size_t cut_up(const struct buffer *databases, const struct buffer *instan
 
 // -- answers ------------------------------------------------------------------------------------------
 
-bool platform_database_usage(struct platform *platform, const struct organization *organization,
-			     const struct database *database, const struct usage_period *period,
-			     struct arena *arena, struct database_usage *out, struct error *err)
+static bool read_database_usage(struct platform *platform, const struct organization *organization,
+				const struct database *database, const struct usage_period *period,
+				struct arena *arena, struct database_usage *out, struct error *err)
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
 	OWNED(buffer) struct buffer databases = {0};
 	OWNED(buffer) struct buffer instances = {0};
 	struct database_usage *found;
-	usage_meter_store(platform->usage_meter, database->uuid);
 	if (!store_begin(platform->store, STORE_READ, &txn, err))
 		return false;
 	struct query *q = sql_org_query(txn, SQL_DATABASE_USAGE, organization->row);
@@ -120,6 +120,25 @@ bool platform_database_usage(struct platform *platform, const struct organizatio
 	*out = cut_up(&databases, &instances, arena, &found) > 0
 		       ? *found
 		       : (struct database_usage){.uuid = database->uuid};
+	return true;
+}
+
+bool platform_database_usage(struct platform *platform, const struct organization *organization,
+			     const struct database *database, const struct usage_period *period,
+			     struct arena *arena, struct database_usage *out, struct error *err)
+{
+	usage_meter_store(platform->usage_meter, database->uuid);
+	return read_database_usage(platform, organization, database, period, arena, out, err);
+}
+
+bool platform_stored_usage(struct platform *platform, const struct organization *organization,
+			   const struct database *database, const struct usage_period *period,
+			   struct arena *arena, struct usage_figures *out, struct error *err)
+{
+	struct database_usage usage;
+	if (!read_database_usage(platform, organization, database, period, arena, &usage, err))
+		return false;
+	*out = usage.used;
 	return true;
 }
 

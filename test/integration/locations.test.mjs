@@ -31,6 +31,15 @@ test('a list of codes and names', async () => {
 	assert.equal(locations.ams, 'Amsterdam Zuid', 'a definition of a built-in code wins');
 });
 
+test('with where they are', async () => {
+	const { locations } = await get(`/v1/organizations/${server.organization}/locations`);
+	const of = Object.fromEntries(locations.map((one) => [one.code, one]));
+	assert.deepEqual(Object.keys(of), Object.keys((await get('/v1/locations')).locations));
+	assert.deepEqual(of.hel, { code: 'hel', name: 'Helsinki, Finland', latitude: 60.32, longitude: 24.95 });
+	assert.deepEqual(of['dc-1'], { code: 'dc-1', name: 'Our cellar', latitude: null, longitude: null });
+	assert.equal(of.nrt.longitude, 140.39);
+});
+
 test('by platform, in both forms', async () => {
 	const { locations } = await get('/v2/locations');
 	assert.deepEqual(Object.keys(locations), ['fly', 'aws', 'local']);

@@ -87,6 +87,19 @@ async function call(method, path, body, { status = 200, token, ...headers } = {}
 	return answer.json;
 }
 
+/// The first event of an answer that goes on, whose data must be as that schema says.
+async function first_event(path, schema) {
+	const answer = await fetch(server.url + path, { headers: { authorization: `Bearer ${server.token}` } });
+	judge.answer('GET', path, undefined, { status: answer.status, headers: Object.fromEntries(answer.headers), text: '' });
+	let text = '';
+	for await (const part of answer.body) {
+		text += Buffer.from(part).toString();
+		if (text.includes('\n\n')) break;
+	}
+	const [, data] = /^event: \w+\ndata: (.*)\n\n/.exec(text);
+	judge.check({ $ref: `#/components/schemas/${schema}` }, JSON.parse(data), path);
+}
+
 test('the document is valid OpenAPI', async () => {
 	const { status, headers, json } = await request(`${server.url}/openapi.json`);
 	assert.equal(status, 200);
@@ -283,6 +296,7 @@ test('the life of an organization, by every route', async (t) => {
 		await server.rows(label, 'CREATE TABLE t (x)', { token: jwt });
 		await server.rows(label, 'INSERT INTO t VALUES (1), (2)', { token: jwt });
 		for (const tail of ['usage', 'stats', 'usage/queries', `instances/${instance.name}/usage`]) await call('GET', `${db}/${tail}`);
+		await first_event(`${db}/live`, 'LiveDatabase');
 		await call('GET', `${db}/usage?from=x`, undefined, { status: 400 });
 		await call('DELETE', `${db}/instances/second`);
 		await call('GET', `${o}/usage`);
@@ -321,6 +335,7 @@ test('the life of an organization, by every route', async (t) => {
 		await call('GET', '/v1/locations/xyz', undefined, { status: 404 });
 		await call('GET', '/v2/locations');
 		await call('GET', '/v2/organizations/acme/locations');
+		await call('GET', '/v1/organizations/acme/locations');
 	});
 	await t.test('the bill', async () => {
 		await call('POST', '/v1/organizations/stripe-customer', { name: 'Acme' });
