@@ -2,8 +2,8 @@
 # Every suite adds to `passed` and `failed`; the sum is the last line of the whole run.
 # shellcheck shell=bash
 
-all_suites=(tidy unit tsan fuzz integration clients scale crash)
-declare -A build_of=([tidy]=none [unit]=asan [tsan]=tsan [fuzz]=fuzz [integration]=asan [clients]=asan [scale]=release [crash]=release)
+all_suites=(tidy unit tsan fuzz integration clients console scale crash)
+declare -A build_of=([tidy]=none [unit]=asan [tsan]=tsan [fuzz]=fuzz [integration]=asan [clients]=asan [console]=asan [scale]=release [crash]=release)
 log_folder=build-asan/test-logs
 passed=0
 failed=0
@@ -179,6 +179,15 @@ suite_clients() {
 	ATOLLD=$root/build-asan/atolld ATOLL=$root/build-asan/atoll run_node clients test/clients/*.test.mjs
 }
 
+# A browser opens every page.
+suite_console() {
+	quietly npm --prefix test/console ci --ignore-scripts --no-audit --no-fund || {
+		count console 0 1
+		return
+	}
+	ATOLLD=$root/build-asan/atolld run_node console test/console/*.test.mjs
+}
+
 # Memory and numbers as they are without sanitizers.
 suite_scale() {
 	ATOLLD=$root/build/atolld ATOLL=$root/build/atoll run_node scale test/scale/*.test.mjs
@@ -207,6 +216,7 @@ run_suites() {
 
 	need "${packages_build[@]}" "${packages_test[@]}"
 	[[ " ${suites[*]} " != *" fuzz "* ]] || need "${packages_fuzz[@]}"
+	[[ " ${suites[*]} " != *" console "* ]] || need "${packages_console[@]}"
 	need_node
 	need_sqlite
 	need_console

@@ -18,6 +18,11 @@ export function useAccount(): Account {
 	return account;
 }
 
+/// Where the person begins: an organization that is shared, if there is one, else the own one.
+export function homeOf({ organizations }: Pick<Account, 'organizations'>): string | undefined {
+	return (organizations.find(({ type }) => type !== 'personal') ?? organizations[0])?.slug;
+}
+
 export async function loadAccount(signal: AbortSignal): Promise<Omit<Account, 'reload'>> {
 	const [{ user }, { organizations }] = await Promise.all([
 		get<{ user: User }>('/v1/current-user', undefined, signal),

@@ -1,7 +1,7 @@
 // The frame around the pages: who is signed in, where one can go, and whether the server is there.
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { AccountContext, loadAccount, useAccount } from './account';
+import { AccountContext, homeOf, loadAccount, useAccount } from './account';
 import { Button } from './components/controls';
 import { Failure, Loading } from './components/states';
 import { Toasts } from './components/toast';
@@ -136,7 +136,7 @@ function CurrentPage({ where }: { where: string }) {
 function SignedIn({ bearer }: { bearer: string }) {
 	const where = usePath();
 	const account = useLoad(`account ${bearer.slice(-12)}`, loadAccount);
-	const home = account.data?.organizations[0]?.slug;
+	const home = account.data && homeOf(account.data);
 	useEffect(() => {
 		if (home && (where === '/' || where === '/sign-in')) navigate(`/${encodeURIComponent(home)}/databases`, { replace: true });
 	}, [home, where]);

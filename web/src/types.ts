@@ -50,11 +50,12 @@ export interface LiveInstance extends Instance {
 	frame_no: number;
 	lag_frames: number;
 	lag_ms: number;
+	failure: string;
 	storage_bytes: number;
 }
 
 export interface LiveDatabase {
-	time: string;
+
 	instances: LiveInstance[];
 	usage: { rows_read: number; rows_written: number; bytes_synced: number };
 	history: { bytes: number; oldest: string | null };

@@ -24,7 +24,7 @@ const shown: GeoPermissibleObjects = {
 		[0, -56],
 	],
 };
-const projection = geoNaturalEarth1().fitExtent(
+const projection = geoNaturalEarth1().precision(0.1).fitExtent(
 	[
 		[4, 4],
 		[WIDTH - 4, HEIGHT - 4],

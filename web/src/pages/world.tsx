@@ -87,7 +87,7 @@ function CreateInstanceDialog({ org, db, place, first, onClose, onCreated }: {
 					value={name}
 					onValue={setName}
 					error={create.message}
-					placeholder={place.code}
+					placeholder="chosen by the server"
 					autocomplete="off"
 				/>
 				<div class="actions">
