@@ -340,6 +340,8 @@ static bool start_doors(struct atolld *atolld, struct error *err)
 		.connection_count_max = (int)settings->replica_connections_max,
 		.connection_idle_ms = settings->replica_idle_timeout,
 		.long_poll_ms_max = settings->long_poll_max,
+		.generation_frames = (int)settings->generation_frames,
+		.push_bytes_max = (size_t)settings->offline_push_max,
 		.reply_ms_max = settings->sync_reply_timeout,
 	};
 	if (!sync_open(&sync, &atolld->sync, err))

@@ -36,6 +36,7 @@ static const struct {
 	{"delete-protection", "delete_protection", "Delete protection"},
 	{"block-reads", "block_reads", "Blocking of reads"},
 	{"block-writes", "block_writes", "Blocking of writes"},
+	{"offline-sync", "offline_sync", "Offline sync"},
 };
 
 bool command_db_config_show(struct call *call, struct error *err)

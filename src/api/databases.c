@@ -214,12 +214,13 @@ bool api_configure_database(struct api_request *req, struct error *err)
 	struct json_fields fields = api_fields(req);
 	struct database_changes changes = {0};
 	uint64_t size_limit = 0;
-	bool flags[4];
+	bool flags[5];
 	read_changed_size_limit(&fields, &size_limit, &changes.size_limit_bytes);
 	read_flag(&fields, "allow_attach", &flags[0], &changes.allow_attach);
 	read_flag(&fields, "block_reads", &flags[1], &changes.block_reads);
 	read_flag(&fields, "block_writes", &flags[2], &changes.block_writes);
 	read_flag(&fields, "delete_protection", &flags[3], &changes.delete_protection);
+	read_flag(&fields, "offline_sync", &flags[4], &changes.offline_sync);
 	body_refuse_list(&fields, json_fields_get(&fields, "allowed_ips"), "allowed_ips");
 	body_refuse_list(&fields, json_fields_get(&fields, "allowed_aws_vpc_ids"), "allowed_aws_vpc_ids");
 	if (!json_fields_ok(&fields, err))

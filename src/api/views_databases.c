@@ -124,6 +124,7 @@ void view_configuration(struct json_writer *w, const struct database_configurati
 	json_write_member_bool(w, "block_reads", configuration->block_reads);
 	json_write_member_bool(w, "block_writes", configuration->block_writes);
 	json_write_member_bool(w, "delete_protection", configuration->delete_protection);
+	json_write_member_bool(w, "offline_sync", configuration->offline_sync);
 	write_empty_array(w, "allowed_ips");
 	write_empty_array(w, "allowed_aws_vpc_ids");
 	json_write_end_object(w);

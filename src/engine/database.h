@@ -71,6 +71,7 @@ void engine_database_set_rules(struct engine_database *db, const struct engine_r
 /// Moves with each call of it.
 uint64_t engine_database_rules_version(struct engine_database *db);
 bool engine_database_allows_attach(struct engine_database *db);
+bool engine_database_serves_offline(struct engine_database *db);
 bool engine_database_blocks_reads(struct engine_database *db);
 /// Stops taking work: statements under way are interrupted, waiting writers are sent away (ERR_SHUTDOWN).
 void engine_database_retire(struct engine_database *db);

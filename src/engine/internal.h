@@ -72,6 +72,7 @@ struct rules {
 	_Atomic(bool) blocks_reads;
 	_Atomic(bool) blocks_writes;
 	_Atomic(bool) allows_attach;
+	_Atomic(bool) serves_offline;
 };
 
 /// Who wants to know of changed rows (watch.c).

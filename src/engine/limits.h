@@ -26,6 +26,7 @@ struct engine_rules {
 	bool block_reads;        // refuses reads and writes: ERR_BLOCKED
 	bool block_writes;       //
 	bool allow_attach;       // others of its group may attach it, read-only
+	bool offline_sync;       // replicas in clients' processes send pages, rather than statements
 };
 
 #endif

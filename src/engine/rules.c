@@ -13,6 +13,7 @@ void engine_database_set_rules(struct engine_database *db, const struct engine_r
 	atomic_store(&db->rules.blocks_reads, rules->block_reads);
 	atomic_store(&db->rules.blocks_writes, rules->block_reads || rules->block_writes);
 	atomic_store(&db->rules.allows_attach, rules->allow_attach);
+	atomic_store(&db->rules.serves_offline, rules->offline_sync);
 	atomic_fetch_add(&db->rules.version, 1);
 }
 
@@ -24,6 +25,11 @@ uint64_t engine_database_rules_version(struct engine_database *db)
 bool engine_database_allows_attach(struct engine_database *db)
 {
 	return atomic_load(&db->rules.allows_attach);
+}
+
+bool engine_database_serves_offline(struct engine_database *db)
+{
+	return atomic_load(&db->rules.serves_offline);
 }
 
 bool engine_database_blocks_reads(struct engine_database *db)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/push.h"
 #include "engine/snapshot.h"
 #include "fleet/internal.h"
 #include "fleet/meter.h"
@@ -116,6 +117,48 @@ bool fleet_history_recent(struct fleet_history *history, uint64_t next, bool may
 	return is_usable(history->primary, &ignored) &&
 	       recent_changes(recent_of(history->primary), engine_database_log(history->primary->engine),
 			      next, may_read, visit, context);
+}
+
+bool fleet_history_serves_offline(struct fleet_history *history)
+{
+	return engine_database_serves_offline(history->primary->engine);
+}
+
+static struct generations *generations_of(struct fleet_instance *primary)
+{
+	struct generations *generations = atomic_load(&primary->generations);
+	if (generations)
+		return generations;
+	OWNED(text) char *folder = fleet_database_folder(primary->database->fleet, primary->database->uuid);
+	OWNED(text) char *path = fleet_path_inside(folder, "generations");
+	struct generations *made = generations_create(path);
+	if (atomic_compare_exchange_strong(&primary->generations, &generations, made))
+		return made;
+	generations_free(made);
+	return generations;
+}
+
+bool fleet_history_newest_generation(struct fleet_history *history, uint32_t frames_max,
+				     struct generation *out, struct error *err)
+{
+	struct log *log = engine_database_log(history->primary->engine);
+	return is_usable(history->primary, err) &&
+	       generations_find(generations_of(history->primary), log, 0, frames_max, out, err);
+}
+
+bool fleet_history_generation(struct fleet_history *history, uint32_t number, uint32_t frames_max,
+			      struct generation *out, struct error *err)
+{
+	struct log *log = engine_database_log(history->primary->engine);
+	return is_usable(history->primary, err) &&
+	       generations_find(generations_of(history->primary), log, number, frames_max, out, err);
+}
+
+bool fleet_history_push(struct fleet_history *history, const char *log_id, uint64_t frame_no,
+			const struct log_txn *txn, struct error *err)
+{
+	return is_usable(history->primary, err) &&
+	       engine_push(history->primary->engine, log_id, frame_no, txn, err);
 }
 
 void fleet_history_tend(struct fleet_history *history)

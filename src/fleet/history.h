@@ -15,7 +15,8 @@
 
 #include "base/crypt.h"
 #include "base/error.h"
-#include "fleet/recent.h" // recent_visit
+#include "fleet/generations.h" // struct generation
+#include "fleet/recent.h"      // recent_visit
 
 struct fleet;
 struct fleet_history;
@@ -23,6 +24,7 @@ struct fleet_instance;
 struct fleet_snapshot;
 struct log;
 struct log_cursor;
+struct log_txn;
 
 /// Opens the database if it is not, which blocks. Fails: as fleet_acquire, ERR_NOT_READY without a primary, ERR_BLOCKED
 MUST_USE bool fleet_history_open(struct fleet *fleet, const char *database, struct fleet_history **out,
@@ -59,6 +61,20 @@ void fleet_history_tend(struct fleet_history *history);
 struct fleet_instance *fleet_history_instance(struct fleet_history *history);
 /// Bytes that were sent of it (fleet/meter.h).
 void fleet_history_count(struct fleet_history *history, uint64_t bytes);
+
+/// Whether the database is for replicas that work offline, and for no others (its configuration).
+bool fleet_history_serves_offline(struct fleet_history *history);
+/// The part of the history that clients count their frames in (fleet/generations.h): the newest, or the one of a number. It is
+/// cut off behind about frames_max of them. Blocks.
+/// Fails: ERR_STALE  it is not of this history, or no longer kept: the client must begin anew
+///        as fleet_history_position, fleet_history_read, ERR_FULL, ERR_IO
+MUST_USE bool fleet_history_newest_generation(struct fleet_history *history, uint32_t frames_max,
+					      struct generation *out, struct error *err);
+MUST_USE bool fleet_history_generation(struct fleet_history *history, uint32_t number, uint32_t frames_max,
+				       struct generation *out, struct error *err);
+/// Takes a transaction right behind frame_no of the history log_id (engine/push.h). Blocks until it is durable.
+MUST_USE bool fleet_history_push(struct fleet_history *history, const char *log_id, uint64_t frame_no,
+				 const struct log_txn *txn, struct error *err);
 
 /// All pages of one moment (engine/snapshot.h), without a second copy of them. Writers go on. Blocks.
 /// Fails also: ERR_RATE_LIMITED  there are fleet_options.snapshots_max of the database

@@ -36,6 +36,7 @@ void instance_release(struct fleet_instance *instance)
 	struct fleet_database *database = instance->database;
 	log_cursor_close(instance->follower.cursor);
 	recent_free(atomic_load(&instance->recent));
+	generations_free(atomic_load(&instance->generations));
 	meter_collect(instance);
 	engine_database_close(instance->engine);
 	free(instance);

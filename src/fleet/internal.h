@@ -15,6 +15,7 @@
 #include "engine/database.h"
 #include "engine/usage.h"
 #include "fleet/fleet.h"
+#include "fleet/generations.h"
 #include "fleet/recent.h"
 #include "log/log.h"
 
@@ -118,9 +119,10 @@ struct fleet_instance {
 	_Atomic(int) references;
 	_Atomic(bool) gone; // destroyed or replaced: takes no work
 	struct engine_database *engine;
-	_Atomic(uint64_t) told_storage_bytes; // the meter's
-	struct follower follower;             // replica
-	_Atomic(struct recent *) recent;      // primary: from the first time that it is asked for
+	_Atomic(uint64_t) told_storage_bytes;      // the meter's
+	struct follower follower;                  // replica
+	_Atomic(struct recent *) recent;           // primary: from the first time that it is asked for
+	_Atomic(struct generations *) generations; // the same
 };
 
 // -- fleet.c

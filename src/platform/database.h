@@ -10,6 +10,7 @@ struct database_configuration {
 	bool block_reads;
 	bool block_writes;
 	bool delete_protection;
+	bool offline_sync; // replicas in clients' processes work offline (spec/replication.md, R2)
 };
 
 struct database {
@@ -113,6 +114,7 @@ struct database_changes {
 	const bool *block_reads;
 	const bool *block_writes;
 	const bool *delete_protection;
+	const bool *offline_sync;
 };
 /// In force on the data plane when this returns; *out is the whole configuration then.
 /// Fails: ERR_DATABASE_NOT_FOUND

@@ -38,7 +38,8 @@ int64_t database_rules(struct store_txn *txn, const char *uuid, struct engine_ru
 	*out = (struct engine_rules){.size_bytes_max = (uint64_t)query_integer(q, 1),
 				     .block_reads = query_integer(q, 2) != 0,
 				     .block_writes = query_integer(q, 3) != 0,
-				     .allow_attach = query_integer(q, 4) != 0};
+				     .allow_attach = query_integer(q, 4) != 0,
+				     .offline_sync = query_integer(q, 5) != 0};
 	query_run(q);
 	return row;
 }
@@ -88,13 +89,15 @@ static bool configure(struct store_txn *txn, const struct organization *organiza
 	bind_flag(q, ":block_reads", changes->block_reads);
 	bind_flag(q, ":block_writes", changes->block_writes);
 	bind_flag(q, ":delete_protection", changes->delete_protection);
+	bind_flag(q, ":offline_sync", changes->offline_sync);
 	if (!query_step(q))
 		return false;
 	*out = (struct database_configuration){.size_limit_bytes = (uint64_t)query_integer(q, 0),
 					       .allow_attach = query_integer(q, 1) != 0,
 					       .block_reads = query_integer(q, 2) != 0,
 					       .block_writes = query_integer(q, 3) != 0,
-					       .delete_protection = query_integer(q, 4) != 0};
+					       .delete_protection = query_integer(q, 4) != 0,
+					       .offline_sync = query_integer(q, 5) != 0};
 	query_run(q);
 	return true;
 }
@@ -119,6 +122,8 @@ static void audit_settings(struct store_txn *txn, const struct caller *caller,
 		data[count++] = (struct audit_datum){"block_reads", words[*changes->block_reads]};
 	if (changes->block_writes)
 		data[count++] = (struct audit_datum){"block_writes", words[*changes->block_writes]};
+	if (changes->offline_sync)
+		data[count++] = (struct audit_datum){"offline_sync", words[*changes->offline_sync]};
 	if (count > 2)
 		audit_add(txn, caller, organization->row, "db-configure", message, data);
 }

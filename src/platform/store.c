@@ -26,7 +26,10 @@ static const char *const organizations[] = {
 static const char *const usage[] = {
 #include "0003-usage.sql.inc"
 };
-static const char *const *const migrations[] = {foundations, organizations, usage};
+static const char *const offline_sync[] = {
+#include "0004-offline-sync.sql.inc"
+};
+static const char *const *const migrations[] = {foundations, organizations, usage, offline_sync};
 
 const char *sql_text(enum sql_id id)
 {

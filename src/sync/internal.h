@@ -21,6 +21,8 @@ struct sync {
 	size_t result_bytes_max;
 	uint8_t session_key[32]; // of this life of the server
 	struct polls *polls;
+	struct push_stages *stages;
+	uint32_t generation_frames;
 	int64_t long_poll_ms_max;
 	int64_t reply_ms_max;
 };

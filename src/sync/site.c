@@ -6,11 +6,15 @@
 #include "base/arena.h"
 #include "base/json_write.h"
 #include "net/target.h"
+#include "sync/export.h"
 #include "sync/internal.h"
+#include "sync/offline.h"
 #include "sync/peers.h"
 #include "sync/poll.h"
 #include "sync/proxy.h"
 #include "sync/pull.h"
+#include "sync/push.h"
+#include "sync/push_stage.h"
 #include "sync/updates.h"
 
 // -- who asks -----------------------------------------------------------------------------------------
@@ -80,28 +84,16 @@ void sync_refuse(struct net_request *request, const struct error *err)
 	net_request_finish(request);
 }
 
-// -- the probe ------------------------------------------------------------------------------------------
-
-// Decides which protocol a client speaks (spec/replication.md §0): 404 with a good token means frames by gRPC.
-static void handle_info(void *context, struct net_request *request)
-{
-	struct access_grant grant;
-	struct error err;
-	if (!sync_authorize(context, request, &grant, &err)) {
-		sync_refuse(request, &err);
-		return;
-	}
-	net_reply_status(request, 404);
-	net_reply_type(request, "text/plain; charset=utf-8");
-	net_request_finish(request);
-}
-
 // -- routes -------------------------------------------------------------------------------------------
 
 enum { BODY_NONE = 0, BODY_MESSAGE = 1 };
 
 static const struct net_route routes[] = {
-	{"GET", "/info", handle_info, NET_INLINE, BODY_NONE, NULL},
+	{"GET", "/info", offline_handle_info, NET_INLINE, BODY_NONE, NULL},
+	{"GET", "/export/{g}", export_handle, NET_INLINE, BODY_NONE, NULL},
+	{"GET", "/sync/{g}/{a}/{b}", offline_handle_pull, NET_INLINE, BODY_NONE, NULL},
+	{"POST", "/sync/{g}/{a}/{b}", push_handle, NET_INLINE, BODY_MESSAGE, NULL},
+	{"POST", "/sync/{g}/{a}/{b}/{baton}", push_handle, NET_INLINE, BODY_MESSAGE, NULL},
 	{"POST", "/wal_log.ReplicationLog/Hello", pull_handle_hello, NET_INLINE, BODY_MESSAGE, NULL},
 	{"POST", "/wal_log.ReplicationLog/BatchLogEntries", pull_handle_batch, NET_INLINE, BODY_MESSAGE,
 	 NULL},
@@ -211,6 +203,8 @@ bool sync_open(const struct sync_options *options, struct sync **out, struct err
 	sync->long_poll_ms_max = options->long_poll_ms_max;
 	sync->reply_ms_max = options->reply_ms_max;
 	sync->polls = polls_create(options->workers);
+	sync->generation_frames = (uint32_t)options->generation_frames;
+	sync->stages = push_stages_create(options->push_bytes_max);
 	*out = sync;
 	return true;
 }
@@ -233,6 +227,7 @@ void sync_close(struct sync *sync)
 	admission_destroy(sync->admission);
 	admission_destroy(sync->snapshots);
 	polls_free(sync->polls);
+	push_stages_free(sync->stages);
 	free(sync->routes);
 	free(sync->domain);
 	free(sync);

@@ -24,7 +24,9 @@ struct sync_options {
 	int connection_count_max; // by which replicas write to a database
 	int64_t connection_idle_ms;
 	int64_t long_poll_ms_max; // that a client may wait for news
-	int64_t reply_ms_max;     // that the pages of one reply may take, which hold up the history meanwhile
+	int generation_frames; // of clients that work offline: then their own write-ahead log is begun anew
+	size_t push_bytes_max; // of a transaction that they send
+	int64_t reply_ms_max;  // that the pages of one reply may take, which hold up the history meanwhile
 };
 
 MUST_USE bool sync_open(const struct sync_options *options, struct sync **out, struct error *err);
