@@ -1,0 +1,161 @@
+// What clients that work offline see (spec/replication.md §5), byte by byte. The clients themselves: test/clients/offline.test.mjs.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startServer } from '../lib/server.mjs';
+
+const FRAME = 24 + 4096;
+let server;
+before(async () => {
+	server = await startServer({ args: ['--generation-frames', '16', '--offline-push-max', '64kb'] });
+});
+after(() => server?.stop());
+
+let databases = 0;
+async function new_database() {
+	const db = await server.createDatabase(`raw${++databases}`, ['ord']);
+	const set = await server.api('PATCH', `${db.path}/configuration`, { offline_sync: true });
+	assert.equal(set.json.offline_sync, true, set.text);
+	await server.rows(db.label, 'CREATE TABLE t (id INTEGER PRIMARY KEY, b)');
+	return db;
+}
+
+async function ask(db, route, { method = 'GET', token = db.jwt, body } = {}) {
+	const headers = token ? { authorization: `Bearer ${token}` } : {};
+	const answer = await fetch(`${server.url}/db/${db.label}${route}`, { method, headers, body });
+	const bytes = Buffer.from(await answer.arrayBuffer());
+	return { status: answer.status, bytes, json: bytes[0] === 0x7b ? JSON.parse(bytes.toString()) : null };
+}
+
+const generation_of = async (db) => (await ask(db, '/info')).json.current_generation;
+const page_numbers = (bytes) => Array.from({ length: bytes.length / FRAME }, (_, i) => bytes.readUInt32BE(i * FRAME));
+
+// A frame that writes what the database has there already.
+async function own_frames(db, g) {
+	const file = (await ask(db, `/export/${g}`)).bytes;
+	const pages = file.length / 4096;
+	const frame = (page_no, size_after) => {
+		const bytes = Buffer.alloc(FRAME);
+		bytes.writeUInt32BE(page_no, 0);
+		bytes.writeUInt32BE(size_after, 4);
+		file.copy(bytes, 24, (page_no - 1) * 4096, page_no * 4096);
+		return bytes;
+	};
+	return { frame, pages };
+}
+
+test('a database serves such clients when its configuration says so', async () => {
+	const db = await server.createDatabase('plain', ['ord']);
+	assert.equal((await ask(db, '/info')).status, 404);
+	assert.equal((await ask(db, '/info', { token: `${db.jwt}x` })).status, 401);
+	for (const route of ['/export/1', '/sync/1/1/2']) assert.equal((await ask(db, route)).status, 404);
+	await server.api('PATCH', `${db.path}/configuration`, { offline_sync: true });
+	assert.ok((await generation_of(db)) >= 1);
+	for (const route of ['/info', '/export/1', '/sync/1/1/2'])
+		assert.equal((await ask(db, route, { token: `${db.jwt}x` })).status, 401);
+});
+
+test('export, frames, and the end of a generation', async () => {
+	const db = await new_database();
+	const g = await generation_of(db);
+	const file = await ask(db, `/export/${g}`);
+	assert.equal(file.status, 200);
+	assert.equal(file.bytes.length % 4096, 0);
+	assert.deepEqual([...file.bytes.subarray(16, 20)], [16, 0, 2, 2]);
+	const end = await ask(db, `/sync/${g}/1/129`);
+	assert.deepEqual([end.status, end.json], [400, { generation: g }]);
+	await server.rows(db.label, 'INSERT INTO t (b) VALUES (1)');
+	const one = await ask(db, `/sync/${g}/1/129`);
+	assert.equal(one.status, 200);
+	assert.equal(one.bytes.length % FRAME, 0);
+	assert.equal(one.bytes.readUInt32BE(one.bytes.length - FRAME + 4), file.bytes.length / 4096);
+	assert.ok((await ask(db, `/export/${g}`)).bytes.equals(file.bytes), 'the base of a generation stays');
+});
+
+test('frames in the middle of a transaction can be asked for', async () => {
+	const db = await new_database();
+	const g = await generation_of(db);
+	await server.rows(db.label, 'INSERT INTO t (b) VALUES (randomblob(40000))');
+	const all = (await ask(db, `/sync/${g}/1/129`)).bytes;
+	assert.ok(all.length / FRAME > 8);
+	const part = (await ask(db, `/sync/${g}/4/7`)).bytes;
+	assert.deepEqual(page_numbers(part), page_numbers(all).slice(3, 6));
+});
+
+test('a generation that is full leads to the next, whose base is its end', async () => {
+	const db = await new_database();
+	const g = await generation_of(db);
+	for (let i = 0; i < 30; i++) await server.rows(db.label, 'INSERT INTO t (b) VALUES (randomblob(3000))');
+	assert.ok((await generation_of(db)) > g);
+	const base = (await ask(db, `/export/${g}`)).bytes;
+	const frames = (await ask(db, `/sync/${g}/1/129`)).bytes;
+	const size = frames.readUInt32BE(frames.length - FRAME + 4);
+	const made = Buffer.alloc(size * 4096);
+	base.copy(made);
+	for (let i = 0; i < frames.length; i += FRAME) frames.copy(made, (frames.readUInt32BE(i) - 1) * 4096, i + 24, i + FRAME);
+	assert.ok((await ask(db, `/export/${g + 1}`)).bytes.equals(made));
+	const end = await ask(db, `/sync/${g}/${frames.length / FRAME + 1}/${frames.length / FRAME + 129}`);
+	assert.equal(end.status, 400);
+	assert.ok(end.json.generation > g);
+});
+
+test('generations of no history, and paths that are none', async () => {
+	const db = await new_database();
+	const g = await generation_of(db);
+	for (const route of [`/sync/${g + 1}/1/2`, `/export/${g + 1}`, `/sync/${g}/9/10`]) {
+		const answer = await ask(db, route);
+		assert.equal(answer.status, 410, route);
+		assert.match(answer.json.error, /delete the local files/);
+	}
+	for (const route of [`/sync/${g}/0/1`, `/sync/${g}/2/2`, `/sync/x/1/2`, `/sync/${g}/1/99999999999`, '/export/-1']) {
+		const answer = await ask(db, route);
+		assert.equal(answer.status, 400, route);
+		assert.ok(answer.json.error, route);
+	}
+});
+
+test('pushes: taken once, told again, in pieces, and conflicts', async () => {
+	const db = await new_database();
+	const g = await generation_of(db);
+	const { frame, pages } = await own_frames(db, g);
+	const push = (a, frames, baton = '') =>
+		ask(db, `/sync/${g}/${a}/${a + frames.length}${baton}`, { method: 'POST', body: Buffer.concat(frames) });
+	const ok = (max_frame_no, baton = null) => ({ status: 'ok', generation: g, max_frame_no, baton });
+	assert.deepEqual((await push(1, [frame(1, 0), frame(2, pages)])).json, ok(2));
+	assert.deepEqual((await push(1, [frame(1, 0), frame(2, pages)])).json, ok(2), 'what is held already');
+	assert.equal((await push(1, [frame(2, 0), frame(1, pages)])).json.status, 'conflict');
+	const first = (await push(3, [frame(2, 0)])).json;
+	assert.equal(first.max_frame_no, 3);
+	assert.deepEqual((await push(4, [frame(1, pages)], '/of-nobody')).json, ok(2), 'it is to be sent again');
+	assert.deepEqual((await push(4, [frame(1, pages)], `/${first.baton}`)).json, ok(4));
+	assert.deepEqual((await push(9, [frame(1, pages)])).json, ok(4), 'a gap');
+	assert.deepEqual(page_numbers((await ask(db, `/sync/${g}/1/129`)).bytes), [1, 2, 2, 1]);
+	await server.rows(db.label, 'INSERT INTO t (b) VALUES (1)');
+	assert.equal((await push(5, [frame(2, pages)])).json.status, 'conflict');
+});
+
+test('pushes that are refused change nothing', async () => {
+	const db = await new_database();
+	const g = await generation_of(db);
+	const { frame, pages } = await own_frames(db, g);
+	const push = (frames, token, count = frames.length) =>
+		ask(db, `/sync/${g}/1/${1 + count}`, { method: 'POST', body: Buffer.concat(frames), token });
+	const damaged = (at, value) => {
+		const bytes = frame(1, pages);
+		bytes[24 + at] = value;
+		return bytes;
+	};
+	const far = frame(2, pages);
+	far.writeUInt32BE(pages + 1, 0);
+	const bad = [[far], [frame(2, 0), frame(2, pages)], [frame(2, 900000)]];
+	for (const at of [0, 16, 18, 19, 20, 21, 28, 56]) bad.push([damaged(at, 77)]);
+	for (const frames of bad) assert.equal((await push(frames)).status, 400);
+	assert.equal((await push([frame(2, pages)], db.jwt, 2)).status, 400);
+	assert.equal((await push([frame(2, pages).subarray(1)])).status, 400);
+	assert.equal((await push(Array.from({ length: 17 }, () => frame(2, 0)))).status, 413);
+	const { jwt } = (await server.api('POST', `${db.path}/auth/tokens?authorization=read-only`)).json;
+	assert.equal((await push([frame(2, pages)], jwt)).status, 403);
+	assert.equal((await push([frame(2, pages)], `${jwt}x`)).status, 401);
+	assert.deepEqual((await ask(db, `/sync/${g}/1/2`)).json, { generation: g });
+	await server.api('PATCH', `${db.path}/configuration`, { block_writes: true });
+	assert.equal((await push([frame(2, pages)])).status, 400);
+});
