@@ -21,6 +21,10 @@ export interface CallOptions {
 	/// Instead of the session's token; null sends none.
 	bearer?: string | null;
 	accept?: string;
+	/// Statuses that are answers, too.
+	accepts?: readonly number[];
+	/// A 401 is about what was asked for, not about the token.
+	keepsSession?: boolean;
 }
 
 /// A path of quoted segments: path`/v1/organizations/${org}/databases/${db}`
@@ -61,7 +65,7 @@ async function refusalOf(response: Response): Promise<ApiError> {
 
 /// The response itself, its status a good one; for streams and files.
 export async function open(where: string, options: CallOptions = {}): Promise<Response> {
-	const { method = 'GET', body, query, signal, bearer = token.value, accept } = options;
+	const { method = 'GET', body, query, signal, bearer = token.value, accept, accepts = [], keepsSession = false } = options;
 	const headers = new Headers();
 	if (bearer) headers.set('Authorization', `Bearer ${bearer}`);
 	if (accept) headers.set('Accept', accept);
@@ -81,9 +85,9 @@ export async function open(where: string, options: CallOptions = {}): Promise<Re
 		void lostConnection();
 		throw new ApiError(0, 'unreachable', 'the server cannot be reached');
 	}
-	if (response.ok) return response;
+	if (response.ok || accepts.includes(response.status)) return response;
 	const refusal = await refusalOf(response);
-	if (refusal.status === 401 && bearer && bearer === token.value) endSession(refusal.message);
+	if (refusal.status === 401 && !keepsSession && bearer && bearer === token.value) endSession(refusal.message);
 	throw refusal;
 }
 

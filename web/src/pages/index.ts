@@ -1,7 +1,8 @@
-// Every page, by its path below /console. A page that others rarely need is loaded when it is opened (pages/lazy.tsx).
+// Every page, by its path below /console. What is not the first thing to be seen is loaded when it is opened (pages/lazy.tsx).
 import type { FunctionComponent } from 'preact';
 import { DatabasePage } from './database';
 import { DatabasesPage } from './databases';
+import { lazy } from './lazy';
 
 export interface PageProps {
 	params: Record<string, string>;
@@ -22,4 +23,8 @@ export const pages: readonly PageEntry[] = [
 	{ pattern: '/{org}/databases', view: DatabasesPage, menu: 'Databases' },
 	{ pattern: '/{org}/databases/{db}', view: DatabasePage, keyOf: databaseKey },
 	{ pattern: '/{org}/databases/{db}/{tab}', view: DatabasePage, keyOf: databaseKey },
+	{ pattern: '/{org}/members', view: lazy<PageProps>('members', async () => (await import('./members')).MembersPage), menu: 'Members' },
+	{ pattern: '/{org}/tokens', view: lazy<PageProps>('tokens', async () => (await import('./tokens')).TokensPage), menu: 'API tokens' },
+	{ pattern: '/{org}/audit', view: lazy<PageProps>('audit', async () => (await import('./audit')).AuditPage), menu: 'Audit log' },
+	{ pattern: '/{org}/health', view: lazy<PageProps>('health', async () => (await import('./health')).HealthPage), menu: 'Nodes & health' },
 ];
