@@ -71,7 +71,8 @@ static void databases(void **state)
 	struct database_configuration configuration = {.size_limit_bytes = 1048576, .block_writes = true};
 	EXPECT("{\"size_limit\":\"1048576\",\"allow_attach\":false,\"block_reads\":false,\"block_writes\":"
 	       "true,"
-	       "\"delete_protection\":false,\"allowed_ips\":[],\"allowed_aws_vpc_ids\":[]}",
+	       "\"delete_protection\":false,\"offline_sync\":false,\"allowed_ips\":[],\"allowed_aws_vpc_"
+	       "ids\":[]}",
 	       view_configuration(w, &configuration));
 	EXPECT("{\"jwt\":\"a.b.c\"}", view_database_token(w, "a.b.c"));
 }
