@@ -105,6 +105,8 @@ static const struct net_route routes[] = {
 	{"POST", "/proxy.Proxy/Disconnect", proxy_handle_disconnect, NET_INLINE, BODY_MESSAGE, NULL},
 	{"POST", "/proxy.Proxy/StreamExec", proxy_handle_stream, NET_INLINE, BODY_MESSAGE, NULL},
 	{"POST", "/pull-updates", updates_handle, NET_INLINE, BODY_MESSAGE, NULL},
+	// @tursodatabase/sync 0.2 begins so.
+	{"GET", "/pull-updates", updates_handle, NET_INLINE, BODY_NONE, NULL},
 };
 
 static bool is_own_path(const char *path)

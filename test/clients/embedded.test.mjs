@@ -218,6 +218,16 @@ for (const [version, { Client, asks }] of Object.entries(versions))
 			await assert_same(client.file, db);
 		});
 
+		test('syncPeriod follows without being asked', async (t) => {
+			const db = await new_database();
+			await fill(db);
+			const client = open(t, Client, db, { syncPeriod: 0.1 });
+			await until('the first sync', () => count(client) === 100);
+			await run(db, "INSERT INTO things (name) VALUES ('followed')");
+			await until('the row to come', () => count(client, "name = 'followed'") === 1);
+			await until('the file to be the same', async () => (await assert_same(client.file, db), true));
+		});
+
 		for (const [how, end] of [
 			['SIGTERM', (own) => own.stop({ keep_data: true })],
 			['kill -9', (own) => own.kill()],
@@ -422,5 +432,85 @@ for (const [version, create] of Object.entries({ '@libsql/client 0.18.0': create
 			await until('the row to come', async () => (await client.execute("SELECT 1 FROM things WHERE name = 'followed'")).rows.length === 1);
 			await client.sync();
 			await assert_same(client.file, db);
+		});
+
+		test('two replicas at once, each a writer', async (t) => {
+			const db = await new_database();
+			await fill(db);
+			const clients = [await open_client(t, create, db), await open_client(t, create, db)];
+			for (let i = 0; i < 10; i++) await clients[i % 2].execute({ sql: 'INSERT INTO things (name) VALUES (?)', args: [`from ${i}`] });
+			for (const client of clients) {
+				await client.sync();
+				assert.equal((await client.execute('SELECT count(*) AS c FROM things')).rows[0].c, 110);
+				await assert_same(client.file, db);
+			}
+		});
+
+		test('VACUUM, mass deletes and a schema that changes', async (t) => {
+			const db = await new_database();
+			await fill(db, 'things', 3000);
+			const client = await open_client(t, create, db);
+			for (const sql of ['DELETE FROM things WHERE id > 10', 'VACUUM', 'DROP TABLE things']) {
+				await run(db, sql);
+				await client.sync();
+				await assert_same(client.file, db);
+			}
+			await fill(db, 'others');
+			await client.sync();
+			await assert_same(client.file, db);
+		});
+
+		test('the server goes and comes: reads need none, and the next sync brings what was missed', async (t) => {
+			const own = await startServer();
+			t.after(() => own.stop());
+			const db = await own.createDatabase('durable');
+			await own.rows(db.label, 'CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT)');
+			const file = new_file();
+			const client = create({ url: `file:${file}`, syncUrl: `${own.url}/db/${db.label}`, authToken: db.jwt });
+			t.after(() => client.close());
+			await client.sync();
+			for (const [round, end] of [() => own.stop({ keep_data: true }), () => own.kill()].entries()) {
+				await client.execute("INSERT INTO things (name) VALUES ('before')");
+				await end();
+				assert.equal((await client.execute('SELECT count(*) AS c FROM things')).rows[0].c, 2 * round + 1);
+				await assert.rejects(client.execute("INSERT INTO things (name) VALUES ('nobody there')"));
+				await own.start(`127.0.0.1:${own.port}`);
+				await own.rows(db.label, "INSERT INTO things (name) VALUES ('after')");
+				await client.sync();
+				const dump = await own.data_plane(db.label, '/dump', undefined, { method: 'GET' });
+				assert_same_text(command_line(file, '.dump'), dump.text);
+				assert.equal(command_line(file, 'PRAGMA integrity_check').trim(), 'ok');
+			}
+		});
+
+		test('a restore to an earlier moment replaces what the file has', async (t) => {
+			const db = await new_database();
+			await fill(db);
+			await sleep(50);
+			const moment = new Date().toISOString();
+			await sleep(50);
+			await run(db, 'DELETE FROM things WHERE id > 3');
+			const first = await open_client(t, create, db);
+			first.close();
+			const past = await new_database(['ord'], { seed: { type: 'database', name: db.name, timestamp: moment } });
+			const second = create({ url: `file:${first.file}`, syncUrl: address_of(past.label), authToken: past.jwt });
+			t.after(() => second.close());
+			await second.sync();
+			assert.equal((await second.execute('SELECT count(*) AS c FROM things')).rows[0].c, 100);
+			await assert_same(first.file, past);
+		});
+
+		test('tokens: a wrong one opens nothing, a read-only one follows and cannot write', async (t) => {
+			const db = await new_database();
+			await fill(db);
+			const other = await new_database();
+			for (const authToken of ['nonsense', other.jwt]) await assert.rejects(open_client(t, create, db, { authToken }));
+			const { jwt } = (await server.api('POST', `${db.path}/auth/tokens?authorization=read-only`)).json;
+			const reader = await open_client(t, create, db, { authToken: jwt });
+			await assert_same(reader.file, db);
+			await assert.rejects(reader.execute('DELETE FROM things'), /may only read/);
+			await run(db, 'DELETE FROM things WHERE id > 50');
+			await reader.sync();
+			await assert_same(reader.file, db);
 		});
 	});

@@ -21,7 +21,7 @@ const ROUNDS = Math.ceil(Number(process.env.EMBEDDED_ROUNDS ?? 30) / 2);
 const WRITERS = 6;
 const COUNTERS = 40;
 const THINNED_EVERY = 8; // rounds
-const FOLLOWERS = ['libsql', 'libsql', 'libsql-2025', '@tursodatabase/sync', '@tursodatabase/sync'];
+const FOLLOWERS = ['libsql', 'libsql', 'libsql-2025', '@tursodatabase/sync', 'turso-sync-2025'];
 const random = Random.from_env('CRASH_SEED');
 
 const MARKS = 'SELECT txn, count(DISTINCT part) AS n, whole FROM marks GROUP BY txn, whole ORDER BY txn';
@@ -219,7 +219,7 @@ class Scene {
 		return faults;
 	}
 
-	/// The file of a libsql client as somebody else's sqlite3 sees it.
+	/// A client's file as somebody else's sqlite3 sees it.
 	dump(follower) {
 		const copy = settled_copy(follower.file, this.folder, `copy-${++this.copies}`);
 		const said = (sql) => execFileSync('sqlite3', ['-batch', copy, sql], { encoding: 'utf8', maxBuffer: 1 << 28 });
@@ -239,11 +239,10 @@ class Scene {
 			await follower.sync();
 			for (const [i, sql] of CONTENTS.entries())
 				if (hash_of(await follower.rows(sql)) !== expected[i]) faults.push(`${name} differs from its primary in: ${sql}`);
-			const [{ integrity_check }] = await follower.rows('PRAGMA integrity_check');
-			if (integrity_check !== 'ok') faults.push(`${name}: integrity_check says ${integrity_check}`);
-			if (!follower.name.startsWith('libsql')) continue;
 			const file = this.dump(follower);
 			if (file.integrity !== 'ok') faults.push(`${name}: integrity_check says ${file.integrity}`);
+			// The other clients keep tables of their own in the file.
+			if (!follower.name.startsWith('libsql')) continue;
 			const difference = difference_of(file.dump, text);
 			if (difference) faults.push(`${name}: the dump of its file has ${difference[0]} where its primary's has ${difference[1]}`);
 		}

@@ -55,6 +55,16 @@ describe('§6 content', () => {
 		await sound(replica, db);
 	});
 
+	test('GET, with which older clients begin, is a request with an empty body', async () => {
+		const db = await make(100);
+		const posted = await pull(server, db.label, Buffer.alloc(0));
+		const got = await server.data_plane(db.label, '/pull-updates', undefined, { method: 'GET' });
+		assert.equal(got.status, 200);
+		assert.equal(got.headers['content-type'], 'application/protobuf');
+		assert.ok(got.bytes.equals(posted.bytes));
+		assert.equal((await server.data_plane(db.label, '/pull-updates', undefined, { method: 'GET', token: null })).status, 401);
+	});
+
 	test('a database that nobody wrote to yet is told as it is', async () => {
 		const db = await make();
 		const replica = new PageReplica(server, db.label);
@@ -394,8 +404,8 @@ describe('§6 refusals', () => {
 
 	test('other methods, and databases whose reads are blocked', async () => {
 		const db = await make(10);
-		const get = await server.data_plane(db.label, '/pull-updates', undefined, { method: 'GET' });
-		assert.equal(get.status, 405);
+		const put = await server.data_plane(db.label, '/pull-updates', undefined, { method: 'PUT' });
+		assert.equal(put.status, 405);
 		assert.equal((await server.api('PATCH', `${db.path}/configuration`, { block_reads: true })).status, 200);
 		const blocked = await pull(server, db.label);
 		assert.notEqual(blocked.status, 200);
