@@ -66,6 +66,28 @@ void crypt_sha256(const void *bytes, size_t size, uint8_t out[CRYPT_SHA256_BYTES
 	crypto_hash_sha256(out, bytes, size);
 }
 
+_Static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(struct crypt_sha256), "the library's state fits");
+
+static crypto_hash_sha256_state *sha256_of(struct crypt_sha256 *hash)
+{
+	return (crypto_hash_sha256_state *)(void *)hash->state;
+}
+
+void crypt_sha256_begin(struct crypt_sha256 *hash)
+{
+	crypto_hash_sha256_init(sha256_of(hash));
+}
+
+void crypt_sha256_add(struct crypt_sha256 *hash, const void *bytes, size_t size)
+{
+	crypto_hash_sha256_update(sha256_of(hash), bytes, size);
+}
+
+void crypt_sha256_end(struct crypt_sha256 *hash, uint8_t out[CRYPT_SHA256_BYTES])
+{
+	crypto_hash_sha256_final(sha256_of(hash), out);
+}
+
 bool crypt_equal(const void *a, const void *b, size_t size)
 {
 	return sodium_memcmp(a, b, size) == 0;

@@ -40,6 +40,13 @@ void crypt_mac(const uint8_t key[32], const void *bytes, size_t size, uint8_t ou
 /// SHA-256, where a protocol wants it.
 enum { CRYPT_SHA256_BYTES = 32 };
 void crypt_sha256(const void *bytes, size_t size, uint8_t out[CRYPT_SHA256_BYTES]);
+/// The same in pieces: begin, add as often as there is something, end.
+struct crypt_sha256 {
+	_Alignas(16) unsigned char state[128]; // the library's own
+};
+void crypt_sha256_begin(struct crypt_sha256 *hash);
+void crypt_sha256_add(struct crypt_sha256 *hash, const void *bytes, size_t size);
+void crypt_sha256_end(struct crypt_sha256 *hash, uint8_t out[CRYPT_SHA256_BYTES]);
 /// Constant-time comparison.
 bool crypt_equal(const void *a, const void *b, size_t size);
 

@@ -35,5 +35,7 @@ MUST_USE bool engine_import_dump(const struct engine_import *import, const char 
 
 /// Checks that a file of our own making is whole (quick_check). Fails: ERR_CORRUPT, ERR_SHUTDOWN.
 MUST_USE bool engine_check_file(const char *path, const struct job *job, struct error *err);
+/// The same with every index compared with its table (integrity_check).
+MUST_USE bool engine_check_whole(const char *path, const struct job *job, struct error *err);
 
 #endif

@@ -57,11 +57,13 @@ static bool check_virtual_tables(sqlite3 *db, struct error *err)
 	return ok;
 }
 
+#define QUICK_CHECK "PRAGMA quick_check(1)"
+
 // The first word of the check is the verdict, or the first fault.
-static bool quick_check(sqlite3 *db, struct error *err)
+static bool check_content(sqlite3 *db, const char *pragma, struct error *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	bool ok = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL) == SQLITE_OK &&
+	bool ok = sqlite3_prepare_v2(db, pragma, -1, &stmt, NULL) == SQLITE_OK &&
 		  sqlite3_step(stmt) == SQLITE_ROW;
 	if (!ok)
 		import_error(db, "the file is damaged", err);
@@ -107,7 +109,7 @@ static bool take_over(sqlite3 *db, const char *into, bool *out_rewritten, uint32
 {
 	int64_t page_count = 0;
 	*out_rewritten = false;
-	if (!check_virtual_tables(db, err) || !quick_check(db, err) ||
+	if (!check_virtual_tables(db, err) || !check_content(db, QUICK_CHECK, err) ||
 	    !needs_rewriting(db, out_rewritten, err))
 		return false;
 	if (*out_rewritten)
@@ -147,14 +149,24 @@ bool engine_import_file(const struct engine_import *import, struct error *err)
 	return ok;
 }
 
-bool engine_check_file(const char *path, const struct job *job, struct error *err)
+static bool check_own(const char *path, const char *pragma, const struct job *job, struct error *err)
 {
 	sqlite3 *db;
 	if (!import_open(path, false, job, &db, err))
 		return false;
-	bool ok = quick_check(db, err);
+	bool ok = check_content(db, pragma, err);
 	sqlite3_close(db);
 	if (!ok && err->code == ERR_BAD_REQUEST)
 		err->code = ERR_CORRUPT;
 	return ok;
+}
+
+bool engine_check_file(const char *path, const struct job *job, struct error *err)
+{
+	return check_own(path, QUICK_CHECK, job, err);
+}
+
+bool engine_check_whole(const char *path, const struct job *job, struct error *err)
+{
+	return check_own(path, "PRAGMA integrity_check(1)", job, err);
 }

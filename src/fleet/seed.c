@@ -43,7 +43,7 @@ static char *seed_path(const struct fleet *fleet, const char *database)
 // A file that is being made; its name begins so that the next start knows it for ours.
 static const char work_prefix[] = "seed-";
 
-static char *work_path(const struct fleet *fleet)
+char *fleet_work_path(const struct fleet *fleet)
 {
 	struct buffer path = {0};
 	char random[2 * 8 + 1];
@@ -52,7 +52,7 @@ static char *work_path(const struct fleet *fleet)
 	return buffer_take(&path, NULL);
 }
 
-static void end_work(const char *path)
+void fleet_work_end(const char *path)
 {
 	unlink(path);
 	remove_companions(path);
@@ -227,7 +227,7 @@ static bool import(struct fleet *fleet, const char *database, const char *work,
 	if (!fleet_task_begin(fleet))
 		return error_set(err, ERR_SHUTDOWN, "the server is stopping");
 	bool ok = make(&import, from, err) && settle(fleet, database, work, err);
-	end_work(work);
+	fleet_work_end(work);
 	fleet_task_end(fleet);
 	return ok;
 }
@@ -239,13 +239,13 @@ static bool make_of_file(const struct engine_import *import, const char *from, s
 
 bool fleet_seed_file(struct fleet *fleet, const char *database, const char *path, struct error *err)
 {
-	OWNED(text) char *work = work_path(fleet);
+	OWNED(text) char *work = fleet_work_path(fleet);
 	return import(fleet, database, work, make_of_file, path, err);
 }
 
 bool fleet_seed_dump(struct fleet *fleet, const char *database, const char *path, struct error *err)
 {
-	OWNED(text) char *work = work_path(fleet);
+	OWNED(text) char *work = fleet_work_path(fleet);
 	return import(fleet, database, work, engine_import_dump, path, err);
 }
 
@@ -273,13 +273,13 @@ bool fleet_export(struct fleet *fleet, const char *database, int *out_fd, uint64
 {
 	if (!fleet_task_begin(fleet))
 		return error_set(err, ERR_SHUTDOWN, "the server is stopping");
-	OWNED(text) char *work = work_path(fleet);
+	OWNED(text) char *work = fleet_work_path(fleet);
 	OWNED(fd) int fd = -1;
 	bool made = false;
 	bool ok = copy(fleet, database, SEED_NOW, work, &made, err) &&
 		  (made || error_set(err, ERR_NOT_READY, "the database has no content yet")) &&
 		  open_alone(work, &fd, out_size, err);
-	end_work(work);
+	fleet_work_end(work);
 	fleet_task_end(fleet);
 	if (!ok)
 		return false;
@@ -294,11 +294,11 @@ bool fleet_seed_copy(struct fleet *fleet, const char *database, const char *sour
 {
 	if (!fleet_task_begin(fleet))
 		return error_set(err, ERR_SHUTDOWN, "the server is stopping");
-	OWNED(text) char *work = work_path(fleet);
+	OWNED(text) char *work = fleet_work_path(fleet);
 	bool made = false;
 	bool ok =
 		copy(fleet, source, at_ms, work, &made, err) && (!made || settle(fleet, database, work, err));
-	end_work(work);
+	fleet_work_end(work);
 	fleet_task_end(fleet);
 	return ok;
 }

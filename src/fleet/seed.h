@@ -47,5 +47,9 @@ MUST_USE bool fleet_export(struct fleet *fleet, const char *database, int *out_f
 /// A folder on the data's file system for files that are being uploaded (DATA/uploads, 0700); emptied at start of
 /// what is older than a day.
 const char *fleet_upload_folder(const struct fleet *fleet);
+/// A fresh path there (malloc'd) for a file that is of no use after a restart, and removed then.
+char *fleet_work_path(const struct fleet *fleet);
+/// Removes it, and what SQLite left beside it; absent is fine.
+void fleet_work_end(const char *path);
 
 #endif
