@@ -30,6 +30,7 @@
 #include "hrana/hrana.h"
 #include "net/fetch.h"
 #include "net/server.h"
+#include "platform/backup.h"
 #include "platform/platform.h"
 #include "platform/token.h"
 #include "platform/user.h"
@@ -434,15 +435,30 @@ static bool goes_on(void *context, struct error *err)
 	       error_set(err, ERR_SHUTDOWN, "server is shutting down");
 }
 
+static void write_backups(void *context, struct buffer *out)
+{
+	struct atolld *atolld = context;
+	platform_write_backup_metrics(atolld->platform, (size_t)atolld->settings.metrics_databases, out);
+}
+
+static bool backups_are_sound(void *context, struct error *err)
+{
+	struct atolld *atolld = context;
+	return platform_backups_are_sound(atolld->platform, err);
+}
+
 static bool start_watch(struct atolld *atolld, struct error *err)
 {
 	const struct settings *settings = &atolld->settings;
-	const struct watch_part parts[] = {
-		{write_server, atolld}, {write_hrana, atolld}, {write_platform, atolld}};
+	const struct watch_part parts[] = {{write_server, atolld},
+					   {write_hrana, atolld},
+					   {write_platform, atolld},
+					   {write_backups, atolld}};
 	const struct watch_check checks[] = {
 		{"platform_store", store_is_ready, atolld, false},
 		{"durability", disk_is_sound, atolld, false},
 		{"serving", goes_on, atolld, false},
+		{"backups", backups_are_sound, atolld, true},
 	};
 	const struct watch_options options = {
 		.data_folder = settings->data,
@@ -482,6 +498,20 @@ static bool start_metrics_server(struct atolld *atolld, struct error *err)
 }
 
 // -- serve the doors ----------------------------------------------------------------------------------
+
+// Not for the commands that end soon.
+static bool start_backups(struct atolld *atolld, struct error *err)
+{
+	const struct settings *settings = &atolld->settings;
+	const struct backup_options options = {
+		.target = or_null(settings->backup_target),
+		.interval_ms = settings->backup_interval,
+		.verify_interval_ms = settings->backup_verify_interval,
+		.keep_count = settings->backup_keep,
+		.keep_ms = settings->backup_keep_age,
+	};
+	return platform_start_backups(atolld->platform, &options, err);
+}
 
 // The first site that claims a request gets it.
 static bool start_server(struct atolld *atolld, struct error *err)
@@ -536,8 +566,8 @@ static bool start(struct atolld *atolld, struct error *err)
 	write_domain(settings, atolld->listener.port, &domain);
 	return workers_start((int)settings->workers_max, WORKERS_RESERVE, &atolld->workers, err) &&
 	       start_data(atolld, buffer_text(&domain), err) && bootstrap(atolld, err) &&
-	       start_doors(atolld, err) && start_watch(atolld, err) && start_server(atolld, err) &&
-	       start_metrics_server(atolld, err);
+	       start_doors(atolld, err) && start_backups(atolld, err) && start_watch(atolld, err) &&
+	       start_server(atolld, err) && start_metrics_server(atolld, err);
 }
 
 // -- stop ---------------------------------------------------------------------------------------------

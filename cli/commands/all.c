@@ -22,6 +22,7 @@
 
 const struct command commands[] = {
 #include "cli/commands/auth.def"
+#include "cli/commands/backup.def"
 #include "cli/commands/db.def"
 #include "cli/commands/group.def"
 #include "cli/commands/org.def"

@@ -14,6 +14,13 @@ bool command_api_tokens_mint(struct call *call, struct error *err);
 bool command_api_tokens_list(struct call *call, struct error *err);
 bool command_api_tokens_revoke(struct call *call, struct error *err);
 
+bool command_backup_create(struct call *call, struct error *err);
+bool command_backup_list(struct call *call, struct error *err);
+bool command_backup_show(struct call *call, struct error *err);
+bool command_backup_verify(struct call *call, struct error *err);
+bool command_backup_restore(struct call *call, struct error *err);
+bool command_backup_destroy(struct call *call, struct error *err);
+
 bool command_org_list(struct call *call, struct error *err);
 bool command_org_create(struct call *call, struct error *err);
 bool command_org_destroy(struct call *call, struct error *err);

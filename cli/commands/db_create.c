@@ -25,6 +25,7 @@ struct wish {
 	const char *group;
 	const char *location; // of the first instance, for a database of its own
 	const char *source;   // database to copy
+	const char *backup;   // to make it of
 	const char *timestamp;
 	const char *dump_url;
 	const char *dump_path;
@@ -126,8 +127,15 @@ static const char *body_of(struct call *call, const char *name, const struct wis
 	return arena_text(call->arena, buffer_text(&body));
 }
 
-static bool send_create(struct call *call, const char *body, const char *key, const char *what,
-			struct json **out, struct error *err)
+static bool create_path(struct call *call, const struct wish *wish, const char **out, struct error *err)
+{
+	if (wish->backup)
+		return client_org_path(&call->client, out, err, "backups", wish->backup, "restore", NULL);
+	return client_org_path(&call->client, out, err, "databases", NULL);
+}
+
+static bool send_create(struct call *call, const struct wish *wish, const char *body, const char *key,
+			const char *what, struct json **out, struct error *err)
 {
 	struct http_request request = {
 		.method = "POST",
@@ -136,7 +144,7 @@ static bool send_create(struct call *call, const char *body, const char *key, co
 		.body_size = strlen(body),
 		.timeout_ms = CREATE_MS,
 	};
-	if (!client_org_path(&call->client, &request.url, err, "databases", NULL))
+	if (!create_path(call, wish, &request.url, err))
 		return false;
 	OWNED(spinner) struct spinner spinner;
 	spinner_start(&spinner, what);
@@ -163,14 +171,14 @@ static void take_back(struct call *call, const char *name, const char *id, struc
 
 // Nobody knows whether the server has made the database of a request that was ended. Asked again with the same key it
 // tells, and does nothing twice.
-static void take_back_unknown(struct call *call, const char *name, const char *body, const char *key,
-			      struct error *why)
+static void take_back_unknown(struct call *call, const struct wish *wish, const char *name, const char *body,
+			      const char *key, struct error *why)
 {
 	struct error failure = {0};
 	OWNED(json_root) struct json *root = NULL;
 	const char *what = arena_printf(call->arena, "Taking %s back", name);
 	error_detail(why, "the database %s may exist: atoll db destroy %s", name, name);
-	if (send_create(call, body, key, what, &root, &failure))
+	if (send_create(call, wish, body, key, what, &root, &failure))
 		take_back(call, name, json_text_at(json_read_get(root, "database"), "DbId"), why);
 	else if (failure.code == ERR_BAD_REQUEST)
 		error_detail(why, "nothing was created");
@@ -183,9 +191,9 @@ static bool create_once(struct call *call, const char *name, const struct wish *
 	crypt_random_hex(KEY_BYTES, key);
 	const char *body = body_of(call, name, wish);
 	const char *what = arena_printf(call->arena, "Creating %s", name);
-	if (!send_create(call, body, key, what, &out->answer, err)) {
+	if (!send_create(call, wish, body, key, what, &out->answer, err)) {
 		if (err->code == ERR_SHUTDOWN)
-			take_back_unknown(call, name, body, key, err);
+			take_back_unknown(call, wish, name, body, key, err);
 		return false;
 	}
 	const struct json *database = json_read_get(out->answer, "database");
@@ -327,6 +335,17 @@ bool command_db_create(struct call *call, struct error *err)
 		.dump_url = call_option(call, "from-dump-url"),
 		.dump_path = call_option(call, "from-dump"),
 		.file_path = call_option(call, "from-file"),
+	};
+	return create(call, &wish, err);
+}
+
+bool command_backup_restore(struct call *call, struct error *err)
+{
+	struct wish wish = {
+		.name = call_argument(call, 1),
+		.group = call_option(call, "group"),
+		.location = call_option(call, "location"),
+		.backup = call_argument(call, 0),
 	};
 	return create(call, &wish, err);
 }

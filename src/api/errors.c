@@ -51,6 +51,7 @@ static const struct api_error_row rows[ERROR_CODE_COUNT] = {
 	[ERR_MEMBER_NOT_FOUND] = {404, "member_not_found"},
 	[ERR_INVITE_NOT_FOUND] = {404, "invite_not_found"},
 	[ERR_TOKEN_NOT_FOUND] = {404, "token_not_found"},
+	[ERR_BACKUP_NOT_FOUND] = {404, "backup_not_found"},
 	[ERR_UPLOAD_NOT_FOUND] = {404, "upload_not_found"},
 	[ERR_ALREADY_EXISTS] = {409, "already_exists"},
 	[ERR_PRIMARY_INSTANCE] = {400, "primary_instance"},

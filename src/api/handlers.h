@@ -44,6 +44,10 @@ api_handler api_list_plans, api_get_subscription, api_set_subscription, api_list
 	api_open_billing_portal, api_get_payment_methods, api_create_stripe_customer,
 	api_get_billing_customer, api_set_billing_customer, api_list_jwks, api_refuse_jwks;
 
+// backups.c
+api_handler api_list_backups, api_create_backups, api_get_backup, api_destroy_backup, api_verify_backup,
+	api_restore_backup;
+
 // locations.c
 api_handler api_list_locations, api_list_places, api_list_locations_by_platform, api_get_location,
 	api_get_closest_region;

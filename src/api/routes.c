@@ -117,6 +117,13 @@ static const struct api_row rows[] = {
 	{"POST",   DB "/auth/rotate",                      api_rotate_database,            WHO_MEMBER,  SCOPE_DB_ROTATE_CREDS, BODY_NONE,     USER_TWIN | V3_TWIN,             "Invalidate all credentials of a database", NULL, NULL},
 	{"POST",   DB "/update",                           api_update_database,            WHO_MEMBER,  SCOPE_DB_CONFIGURE,    BODY_NONE,     USER_TWIN | V3_TWIN,             "Update the server version of a database", NULL, NULL},
 
+	{"GET",    ORG "/backups",                         api_list_backups,               WHO_ADMIN,   SCOPE_ORGANIZATION,    BODY_NONE,     V3_TWIN,                         "List backups, newest first", NULL, "BackupList"},
+	{"POST",   ORG "/backups",                         api_create_backups,             WHO_ADMIN,   SCOPE_ORGANIZATION,    BODY_MAYBE,    V3_TWIN,                         "Ask for backups of a database, or of all", "BackupInput", "BackupList"},
+	{"GET",    ORG "/backups/{backup}",                api_get_backup,                 WHO_ADMIN,   SCOPE_ORGANIZATION,    BODY_NONE,     V3_TWIN,                         "Retrieve a backup", NULL, "BackupAnswer"},
+	{"DELETE", ORG "/backups/{backup}",                api_destroy_backup,             WHO_ADMIN,   SCOPE_ORGANIZATION,    BODY_NONE,     V3_TWIN,                         "Remove a backup", NULL, "BackupRemoved"},
+	{"POST",   ORG "/backups/{backup}/verify",         api_verify_backup,              WHO_ADMIN,   SCOPE_ORGANIZATION,    BODY_NONE,     V3_TWIN,                         "Have a backup restored aside and compared", NULL, "BackupAnswer"},
+	{"POST",   ORG "/backups/{backup}/restore",        api_restore_backup,             WHO_ADMIN,   SCOPE_ORGANIZATION,    BODY_REQUIRED, V3_TWIN,                         "Create a database from a backup", "RestoreInput", "DatabaseCreated"},
+
 	{"POST",   ORG "/databases/dumps",                 api_upload_dump,                WHO_MEMBER,  SCOPE_DB_CREATE,       BODY_STREAM,   USER_TWIN | V3_TWIN,             "Upload a SQL dump for a database that is to be created", "UploadForm", "DumpAnswer"},
 	{"POST",   DB "/seed",                             api_seed_database,              WHO_MEMBER,  SCOPE_DB_CONFIGURE,    BODY_STREAM,   USER_TWIN | V3_TWIN,             "Upload a SQLite file into a database that has no instance", "UploadForm", NULL},
 	{"GET",    DB "/export",                           api_export_database,            WHO_VIEWER,  SCOPE_READ,            BODY_NONE,     USER_TWIN | V3_TWIN,             "Download a database as one SQLite file", NULL, "DatabaseFile"},

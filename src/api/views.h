@@ -6,6 +6,7 @@
 #include "api/billing.h"
 #include "base/json_write.h"
 #include "platform/audit.h"
+#include "platform/backup.h"
 #include "platform/group.h"
 #include "platform/instance.h"
 #include "platform/invite.h"
@@ -93,6 +94,10 @@ void view_live_database(struct json_writer *w, const struct live_database *live,
 			const struct usage_figures *used);
 void view_instances(struct json_writer *w, const struct instance *instances, size_t count);
 void view_instance_created(struct json_writer *w, const struct instance_created *created);
+
+// views_backups.c
+void view_backup(struct json_writer *w, const struct backup *backup);
+void view_backups(struct json_writer *w, const struct backup *backups, size_t count);
 
 // views_uploads.c
 void view_dump(struct json_writer *w, const char *url);

@@ -57,23 +57,34 @@ static bool disk_has_room(void *context, struct error *err)
 	       error_set(err, ERR_FULL, "less than disk-free-min is left on the data folder's disk");
 }
 
-// The first that fails is why the server is not ready.
-static bool run_check(const struct watch_check *check, struct json_writer *w, struct error *why)
+// What came of all checks. Of several that fail the first one tells why, before all those that only warn.
+struct verdict {
+	bool warned;
+	bool failed;
+	struct error why;
+};
+
+static void note_failure(struct verdict *verdict, const struct watch_check *check, const struct error *err)
+{
+	trace_debug("server.not_ready", "check", check->name, "error", err->message, "detail", err->detail);
+	if ((!verdict->warned && !verdict->failed) || (!verdict->failed && !check->warns))
+		verdict->why = *err;
+	verdict->warned = verdict->warned || check->warns;
+	verdict->failed = verdict->failed || !check->warns;
+}
+
+static void run_check(const struct watch_check *check, struct json_writer *w, struct verdict *verdict)
 {
 	struct error err;
 	bool passes = check->passes(check->context, &err);
 	json_write_object(w);
 	json_write_member_text(w, "name", check->name);
-	json_write_member_text(w, "status", passes ? "ok" : check->warns ? "warning" : "failed");
+	json_write_member_text(w, "status", passes ? "ok" : "failed");
 	if (!passes)
 		json_write_member_text(w, "error", err.message);
 	json_write_end_object(w);
-	if (passes || check->warns)
-		return true;
-	trace_debug("server.not_ready", "check", check->name, "error", err.message, "detail", err.detail);
-	if (why->code == ERR_NONE)
-		*why = err;
-	return false;
+	if (!passes)
+		note_failure(verdict, check, &err);
 }
 
 static void handle_ready(void *context, struct net_request *request)
@@ -82,20 +93,22 @@ static void handle_ready(void *context, struct net_request *request)
 	OWNED(buffer) struct buffer checks = {0};
 	struct json_writer list = json_write_to(&checks);
 	struct json_writer w = json_write_to(net_reply_body(request));
-	struct error why = {0};
-	bool ready = true;
+	struct verdict verdict = {0};
 	json_write_array(&list);
 	for (size_t i = 0; i < watch->check_count; i++)
-		ready = run_check(&watch->checks[i], &list, &why) && ready;
+		run_check(&watch->checks[i], &list, &verdict);
 	json_write_end_array(&list);
 	json_write_object(&w);
-	json_write_member_text(&w, "status", ready ? "ok" : "unavailable");
-	if (!ready)
-		json_write_member_text(&w, "error", why.message);
+	json_write_member_text(&w, "status",
+			       verdict.failed   ? "unavailable"
+			       : verdict.warned ? "degraded"
+						: "ok");
+	if (verdict.failed || verdict.warned)
+		json_write_member_text(&w, "error", verdict.why.message);
 	json_write_key(&w, "checks");
 	json_write_raw(&w, checks.data, checks.size);
 	json_write_end_object(&w);
-	net_reply_status(request, ready ? 200 : 503);
+	net_reply_status(request, verdict.failed ? 503 : 200);
 	net_reply_header(request, "Cache-Control", "no-store");
 	net_request_finish(request);
 }

@@ -30,7 +30,7 @@ struct watch_check {
 	const char *name;
 	bool (*passes)(void *context, struct error *err);
 	void *context;
-	bool warns; // a failure is shown, and the server serves all the same
+	bool warns; // a failure is shown as such, and the server serves all the same
 };
 
 struct watch_options {

@@ -19,6 +19,8 @@ enum {
 	PACK_LEVEL = 3, // pages pack well; more takes twice the time for a tenth of the size
 };
 
+_Static_assert((int)BACKUP_PAGE_BYTES == (int)LOG_PAGE_BYTES, "pages are those of the history");
+
 struct pieces {
 	unsigned char from[PIECE_BYTES];
 	unsigned char to[PIECE_BYTES];
@@ -179,6 +181,7 @@ struct unpacker {
 	uint64_t size; // packed
 	uint64_t read;
 	uint64_t written;
+	bool starved; // it has given all that it could of what it was given
 	bool ended;
 };
 
@@ -213,7 +216,8 @@ static bool unpack_all(struct unpacker *unpacker, const struct backup_facts *exp
 		       const struct backup_progress *progress, struct error *err)
 {
 	while (!unpacker->ended) {
-		if (!job_goes_on(job, err) || (unpacker->stream.avail_in == 0 && !read_piece(unpacker, err)))
+		if (!job_goes_on(job, err) ||
+		    (unpacker->starved && unpacker->stream.avail_in == 0 && !read_piece(unpacker, err)))
 			return false;
 		unpacker->stream.next_out = unpacker->pieces->to;
 		unpacker->stream.avail_out = PIECE_BYTES;
@@ -221,6 +225,7 @@ static bool unpack_all(struct unpacker *unpacker, const struct backup_facts *exp
 		if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
 			return is_damaged(err, "it cannot be unpacked");
 		unpacker->ended = rc == Z_STREAM_END;
+		unpacker->starved = unpacker->stream.avail_out > 0;
 		if (!write_piece(unpacker, expected->content_bytes, err))
 			return false;
 		tell(progress, unpacker->written, expected->content_bytes);
@@ -246,7 +251,7 @@ bool fleet_backup_unpack(const char *packed, const char *path, const struct back
 	__attribute__((cleanup(pieces_cleanup))) struct pieces *pieces = pieces_make();
 	OWNED(fd) int from = -1;
 	OWNED(fd) int to = -1;
-	struct unpacker unpacker = {.pieces = pieces};
+	struct unpacker unpacker = {.pieces = pieces, .starved = true};
 	if (!disk_open(packed, O_RDONLY, &from, err) || !disk_size(from, &unpacker.size, err) ||
 	    !disk_open(path, O_RDWR | O_CREAT | O_EXCL, &to, err))
 		return false;

@@ -15,7 +15,7 @@
 
 struct fleet;
 
-enum { BACKUP_FORMAT = 1, BACKUP_SHA256_TEXT_BYTES = 2 * CRYPT_SHA256_BYTES + 1 };
+enum { BACKUP_FORMAT = 1, BACKUP_PAGE_BYTES = 4096, BACKUP_SHA256_TEXT_BYTES = 2 * CRYPT_SHA256_BYTES + 1 };
 
 /// What a backup holds.
 struct backup_facts {

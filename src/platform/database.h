@@ -37,6 +37,7 @@ struct database {
 enum database_content {
 	CONTENT_NONE,
 	CONTENT_DATABASE, // of another database of the organization, which becomes its parent
+	CONTENT_BACKUP,   // of a backup of the organization
 	CONTENT_DUMP,     // SQL text that was uploaded before
 	CONTENT_UPLOAD    // will be uploaded: until then the database is a draft and has no instances
 };
@@ -53,7 +54,8 @@ struct database_wish {
 	bool is_schema;
 	const char *schema;
 	enum database_content content;
-	const char *source; // CONTENT_DATABASE: name or UUID; CONTENT_DUMP: the URL that the upload gave
+	const char *source; // CONTENT_DATABASE: name or UUID; CONTENT_DUMP: the URL that the upload gave;
+			    // CONTENT_BACKUP: its id
 	int64_t at_ms;      // CONTENT_DATABASE: the moment that is copied, or DATABASE_NOW
 };
 

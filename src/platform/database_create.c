@@ -161,6 +161,8 @@ static bool fetch_content(struct platform *platform, const struct organization *
 	switch (wish->content) {
 	case CONTENT_DATABASE:
 		return copy_source(platform, wish, site, uuid, err);
+	case CONTENT_BACKUP:
+		return backup_seed(platform, organization, wish->source, uuid, err);
 	case CONTENT_DUMP:
 		return fetch_dump(platform, organization, wish->source, uuid, err);
 	case CONTENT_NONE:

@@ -18,6 +18,7 @@
 #include "platform/store.h"
 #include "platform/user.h"
 
+struct backups;
 struct lost_event;
 struct oauth;
 struct passwords;
@@ -55,7 +56,15 @@ struct platform {
 	struct lost_event *lost_events; // guarded by instances_mutex; fleet_events.c
 
 	struct usage_meter *usage_meter; // NULL once finished
+	struct backups *backups;         // backup.c; NULL: none are made
 };
+
+// -- backup.c
+/// The content of a backup becomes the seed of a database that is to be.
+MUST_USE bool backup_seed(struct platform *platform, const struct organization *organization, const char *id,
+			  const char *uuid, struct error *err);
+void backups_finish(struct platform *platform);
+void backups_close(struct platform *platform);
 
 // -- location.c
 /// defined: "hel=Helsinki, Finland@60.32,24.95; dc1=Our cellar", or NULL. The rest as in platform_options.

@@ -70,6 +70,7 @@ void platform_finish(struct platform *platform)
 {
 	if (!platform)
 		return;
+	backups_finish(platform);
 	usage_meter_store(platform->usage_meter, NULL);
 	usage_meter_stop(TAKE(platform->usage_meter));
 	uploads_finish(platform);
@@ -79,6 +80,7 @@ void platform_close(struct platform *platform)
 {
 	if (!platform)
 		return;
+	backups_close(platform);
 	usage_meter_stop(platform->usage_meter);
 	uploads_close(platform);
 	fleet_events_forget(platform);

@@ -29,7 +29,10 @@ static const char *const usage[] = {
 static const char *const offline_sync[] = {
 #include "0004-offline-sync.sql.inc"
 };
-static const char *const *const migrations[] = {foundations, organizations, usage, offline_sync};
+static const char *const backups[] = {
+#include "0005-backups.sql.inc"
+};
+static const char *const *const migrations[] = {foundations, organizations, usage, offline_sync, backups};
 
 const char *sql_text(enum sql_id id)
 {
