@@ -122,7 +122,7 @@ static const struct api_row rows[] = {
 	{"GET",    ORG "/backups/{backup}",                api_get_backup,                 WHO_ADMIN,   SCOPE_ORGANIZATION,    BODY_NONE,     V3_TWIN,                         "Retrieve a backup", NULL, "BackupAnswer"},
 	{"DELETE", ORG "/backups/{backup}",                api_destroy_backup,             WHO_ADMIN,   SCOPE_ORGANIZATION,    BODY_NONE,     V3_TWIN,                         "Remove a backup", NULL, "BackupRemoved"},
 	{"POST",   ORG "/backups/{backup}/verify",         api_verify_backup,              WHO_ADMIN,   SCOPE_ORGANIZATION,    BODY_NONE,     V3_TWIN,                         "Have a backup restored aside and compared", NULL, "BackupAnswer"},
-	{"POST",   ORG "/backups/{backup}/restore",        api_restore_backup,             WHO_ADMIN,   SCOPE_ORGANIZATION,    BODY_REQUIRED, V3_TWIN,                         "Create a database from a backup", "RestoreInput", "DatabaseCreated"},
+	{"POST",   ORG "/backups/{backup}/restore",        api_restore_backup,             WHO_ADMIN,   SCOPE_ORGANIZATION,    BODY_REQUIRED, V3_TWIN | KEYED,                 "Create a database from a backup", "RestoreInput", "DatabaseCreated"},
 
 	{"POST",   ORG "/databases/dumps",                 api_upload_dump,                WHO_MEMBER,  SCOPE_DB_CREATE,       BODY_STREAM,   USER_TWIN | V3_TWIN,             "Upload a SQL dump for a database that is to be created", "UploadForm", "DumpAnswer"},
 	{"POST",   DB "/seed",                             api_seed_database,              WHO_MEMBER,  SCOPE_DB_CONFIGURE,    BODY_STREAM,   USER_TWIN | V3_TWIN,             "Upload a SQLite file into a database that has no instance", "UploadForm", NULL},

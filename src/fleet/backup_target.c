@@ -188,7 +188,7 @@ static bool rclone_get(const char *path, const char *to, const struct job *job, 
 
 static bool rclone_remove(const char *path, const struct job *job, struct error *err)
 {
-	const char *const argv[] = {"rclone", "deletefile", RCLONE_OPTIONS, "--", path, NULL};
+	const char *const argv[] = {"rclone", "delete", RCLONE_OPTIONS, "--", path, NULL};
 	int status = 0;
 	return rclone(argv, job, &status, err) || is_absent(status);
 }

@@ -132,15 +132,16 @@ bool platform_list_backups(struct platform *platform, const struct organization 
 
 // -- asking for them ----------------------------------------------------------------------------------
 
-// Begins with the time, so that names sort: 20261124T100000Z-0123456789ab.
+// Begins with the time, so that names sort: 20261124T100000123Z-0123456789ab.
 static const char *new_id(struct arena *arena)
 {
 	char at[CLOCK_TEXT_BYTES];
 	char random[2 * 6 + 1];
-	clock_format(clock_wall_ms(), at);
+	int64_t now_ms = clock_wall_ms();
+	clock_format(now_ms, at);
 	crypt_random_hex(6, random);
-	return arena_printf(arena, "%.4s%.2s%.2sT%.2s%.2s%.2sZ-%s", at, at + 5, at + 8, at + 11, at + 14,
-			    at + 17, random);
+	return arena_printf(arena, "%.4s%.2s%.2sT%.2s%.2s%.2s%03dZ-%s", at, at + 5, at + 8, at + 11, at + 14,
+			    at + 17, (int)(now_ms % 1000), random);
 }
 
 const char *backup_add(struct store_txn *txn, int64_t organization, const char *database, bool automatic,
