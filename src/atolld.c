@@ -499,17 +499,21 @@ static bool start_metrics_server(struct atolld *atolld, struct error *err)
 
 // -- serve the doors ----------------------------------------------------------------------------------
 
-// Not for the commands that end soon.
-static bool start_backups(struct atolld *atolld, struct error *err)
+static struct backup_options backup_options_of(const struct settings *settings)
 {
-	const struct settings *settings = &atolld->settings;
-	const struct backup_options options = {
+	return (struct backup_options){
 		.target = or_null(settings->backup_target),
 		.interval_ms = settings->backup_interval,
 		.verify_interval_ms = settings->backup_verify_interval,
 		.keep_count = settings->backup_keep,
 		.keep_ms = settings->backup_keep_age,
 	};
+}
+
+// Not for the commands that end soon.
+static bool start_backups(struct atolld *atolld, struct error *err)
+{
+	const struct backup_options options = backup_options_of(&atolld->settings);
 	return platform_start_backups(atolld->platform, &options, err);
 }
 
@@ -824,8 +828,10 @@ static bool check_settings(struct atolld *atolld, struct error *err)
 	const struct settings *settings = &atolld->settings;
 	const struct fleet_options fleet = fleet_options_of(atolld);
 	const struct platform_options platform = platform_options_of(atolld, settings->domain);
+	const struct backup_options backups = backup_options_of(settings);
 	return (net_check(settings->listen, or_null(settings->tls_cert), or_null(settings->tls_key), err) &&
-		fleet_check(&fleet, err) && platform_check(&platform, err)) ||
+		fleet_check(&fleet, err) && platform_check(&platform, err) &&
+		platform_check_backups(&backups, err)) ||
 	       settings_explain(settings, err);
 }
 

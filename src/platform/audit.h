@@ -12,7 +12,7 @@ struct audit_datum {
 };
 
 /// code  spec/platform-api.md §2.12, and besides it "db-token-rotate", "user-token-revoke", "user-update",
-///       "user-sessions-end", "org-member-update", "org-invite-create", "org-invite-delete", "org-invite-decline",
+///       "user-sessions-end", "org-member-update", "org-invite-create", "org-invite-delete", "org-invite-decline", "backup-create", "backup-delete",
 ///       "org-set-require-mfa"
 /// The transaction fails with ERR_ORG_NOT_FOUND when the organization was removed since it was found.
 void audit_add(struct store_txn *txn, const struct caller *caller, int64_t organization, const char *code,

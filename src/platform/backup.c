@@ -323,6 +323,14 @@ static void free_backups(struct backups *backups)
 	free(backups);
 }
 
+bool platform_check_backups(const struct backup_options *options, struct error *err)
+{
+	struct backup_target *target = NULL;
+	bool good = !options->target || backup_target_open(options->target, &target, err);
+	backup_target_close(target);
+	return good;
+}
+
 bool platform_start_backups(struct platform *platform, const struct backup_options *options,
 			    struct error *err)
 {

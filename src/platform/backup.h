@@ -45,6 +45,8 @@ struct backup_options {
 	int64_t keep_count;         // of each database; 0: any number
 	int64_t keep_ms;            // 0: however old
 };
+/// Whether there could be backups in such a target; looks at nothing. Fails: ERR_USAGE
+MUST_USE bool platform_check_backups(const struct backup_options *options, struct error *err);
 /// Fails: ERR_USAGE, ERR_IO
 MUST_USE bool platform_start_backups(struct platform *platform, const struct backup_options *options,
 				     struct error *err);

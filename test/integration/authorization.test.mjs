@@ -34,11 +34,12 @@ before(async () => {
 
 	// A login that is over: made by a server that gives short ones.
 	server = await startServer({ args: ['--login-lifetime', '1s', ...oauth_args] });
+	const backups = ['--backup-target', path.join(server.data, 'backups'), '--backup-interval', '0'];
 	tenants = new Tenants(server);
 	for (const name of ['olga', 'anna', 'mia', 'vera', 'otto', 'tmp']) await tenants.account(name);
 	const expired = tenants.tokens.get('olga');
 	await until('the login to end', async () => (await server.api('GET', '/v1/auth/validate', undefined, { authorization: `Bearer ${expired}` })).json.code === 'token_expired');
-	await server.restart({ args: oauth_args });
+	await server.restart({ args: [...oauth_args, ...backups] });
 
 	// Everybody has a platform token without restriction, since logins end when passwords change.
 	const mint = async (name, login, body) => (await tenants.must('POST', `/v1/auth/api-tokens/${name}`, body, login)).token;
@@ -58,6 +59,7 @@ before(async () => {
 	await make('POST', `${base}/databases/alone/instances`, { location: 'nrt', instance_name: 'second' });
 	await make('POST', `/v2/organizations/${org}/invites`, { email: 'guest@example.com' });
 	await make('POST', '/v1/auth/api-tokens/narrow', { organization: org });
+	usual.backup = await fresh_backup();
 	const revoked = await mint('revoked', olga);
 	await make('DELETE', '/v1/auth/api-tokens/revoked');
 	token_of = {
@@ -100,6 +102,12 @@ async function fresh_database(options = { group: 'home' }) {
 	const name = fresh_name('db');
 	await make('POST', `${base}/databases`, { name, ...options });
 	return name;
+}
+
+async function fresh_backup() {
+	const { backups: [{ id }] } = await make('POST', `${base}/backups`, { database: 'alone' });
+	await until('the backup', async () => (await make('GET', `${base}/backups/${id}`)).backup.state === 'complete');
+	return id;
 }
 
 async function fresh_group() {
@@ -220,6 +228,12 @@ const requests = {
 	},
 
 	'POST /v1/organizations/{org}/databases': () => ({ body: { name: fresh_name('db'), group: 'home' } }),
+	'POST /v1/organizations/{org}/backups': () => ({ body: { database: 'alone' } }),
+	async 'DELETE /v1/organizations/{org}/backups/{backup}'({ fresh }) {
+		return fresh ? { path: { backup: await fresh_backup() } } : {};
+	},
+	'POST /v1/organizations/{org}/backups/{backup}/verify': () => ({}),
+	'POST /v1/organizations/{org}/backups/{backup}/restore': () => ({ body: { name: fresh_name('db') } }),
 	'POST /v1/organizations/{org}/databases/dumps': () => form_of('PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE t (x);\nCOMMIT;\n'),
 	async 'DELETE /v1/organizations/{org}/databases/{db}'({ fresh }) {
 		return fresh ? { path: { db: await fresh_database() } } : {};

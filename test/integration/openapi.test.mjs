@@ -2,13 +2,15 @@
 // here by every route there is; each answer is held against the document.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { after, before, test } from 'node:test';
 
 import { route_rows } from '../lib/routes.mjs';
-import { request, startServer } from '../lib/server.mjs';
+import { request, startServer, until } from '../lib/server.mjs';
 
 const require = createRequire(new URL('../clients/package.json', import.meta.url));
 const Ajv = require('ajv/dist/2020').default;
@@ -71,7 +73,10 @@ class Judge {
 }
 
 before(async () => {
-	server = await startServer({ args: ['--oauth-clients', 'app a-secret-of-the-app https://app.example.com/back'] });
+	const target = mkdtempSync(path.join(tmpdir(), 'atoll-openapi-'));
+	after(() => rmSync(target, { recursive: true, force: true }));
+	const backups = ['--backup-target', target, '--backup-interval', '0'];
+	server = await startServer({ args: ['--oauth-clients', 'app a-secret-of-the-app https://app.example.com/back', ...backups] });
 	o = `/v1/organizations/${server.organization}`;
 	judge = new Judge((await request(`${server.url}/openapi.json`)).json);
 });
@@ -373,6 +378,22 @@ test('the life of an organization, by every route', async (t) => {
 		await upload(`${o}/databases/seeded/seed`, file.bytes);
 		await call('POST', `${o}/databases/seeded/instances`, { location: 'ord' });
 		await upload(`${o}/databases/seeded/seed`, file.bytes, { status: 409 });
+	});
+	await t.test('backups', async () => {
+		const { backups } = await call('POST', `${o}/backups`, { database: 'dumped' });
+		const at = `${o}/backups/${backups[0].id}`;
+		await until('the backup', async () => {
+			const { backup } = await call('GET', at);
+			return backup.verification.verdict === 'ok' && !backup.verification.pending;
+		});
+		await call('GET', `${o}/backups?limit=5&database=dumped`);
+		await call('GET', `${o}/backups?limit=0`, undefined, { status: 400 });
+		await call('GET', `${o}/backups/none`, undefined, { status: 404 });
+		await call('POST', `${at}/verify`);
+		await call('POST', `${at}/restore`, { name: 'restored' });
+		await call('POST', `${at}/restore`, { name: 'restored' }, { status: 409 });
+		await until('the verdict', async () => !(await call('GET', at)).backup.verification.pending);
+		await call('DELETE', at);
 	});
 	await t.test('transfers', async () => {
 		await call('POST', '/v1/organizations', { name: 'Other' });

@@ -55,6 +55,7 @@ static const struct right {
 	{"/groups/{group}/aws", "POST", WHO_ADMIN},
 	{"/groups", "GET", WHO_VIEWER},
 	{"/groups", NULL, WHO_MEMBER},
+	{"/backups", NULL, WHO_ADMIN},
 	{"/api-tokens", "GET", WHO_VIEWER},
 	{"/api-tokens", NULL, WHO_MEMBER},
 	{"/members", "GET", WHO_VIEWER},
