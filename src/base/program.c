@@ -28,7 +28,8 @@ static bool prepare(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *a
 	       posix_spawnattr_setsigdefault(attributes, &all) == 0 &&
 	       posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
 	       posix_spawn_file_actions_adddup2(actions, says, STDOUT_FILENO) == 0 &&
-	       posix_spawn_file_actions_adddup2(actions, says, STDERR_FILENO) == 0;
+	       posix_spawn_file_actions_adddup2(actions, says, STDERR_FILENO) == 0 &&
+	       posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1) == 0;
 }
 
 static bool start(const char *const *argv, int says, pid_t *out, struct error *err)
