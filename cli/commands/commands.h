@@ -74,6 +74,7 @@ bool command_db_tokens_invalidate(struct call *call, struct error *err);
 bool command_db_config_show(struct call *call, struct error *err);
 bool command_db_config_switch(struct call *call, struct error *err);
 bool command_db_config_size_limit(struct call *call, struct error *err);
+bool command_db_config_history(struct call *call, struct error *err);
 bool command_db_inspect(struct call *call, struct error *err);
 bool command_db_usage(struct call *call, struct error *err);
 bool command_db_shell(struct call *call, struct error *err);

@@ -209,6 +209,26 @@ static void read_changed_size_limit(struct json_fields *fields, uint64_t *value,
 	*out = node ? value : NULL;
 }
 
+// "" goes back to what the server keeps of any database.
+static void read_history(struct json_fields *fields, int64_t *seconds, uint64_t *bytes,
+			 struct database_changes *changes)
+{
+	const char *retention = body_text(fields, "history_retention", JSON_OPTIONAL);
+	const char *size = body_text(fields, "history_size", JSON_OPTIONAL);
+	*seconds = HISTORY_AS_SERVER;
+	*bytes = 0;
+	if (retention && !platform_parse_retention(retention, seconds))
+		json_fields_fail(fields, ERR_INVALID_FIELD,
+				 "invalid history_retention: %s: use seconds or 30m, 24h, 7d", retention);
+	if (size && !platform_parse_size_limit(size, bytes))
+		json_fields_fail(fields, ERR_INVALID_FIELD,
+				 "invalid history_size: %s: use bytes or 1mb, 256mb, 1gb", size);
+	if (json_fields_get(fields, "history_retention"))
+		changes->history_seconds = seconds;
+	if (json_fields_get(fields, "history_size"))
+		changes->history_bytes = bytes;
+}
+
 bool api_configure_database(struct api_request *req, struct error *err)
 {
 	struct json_fields fields = api_fields(req);
@@ -221,6 +241,9 @@ bool api_configure_database(struct api_request *req, struct error *err)
 	read_flag(&fields, "block_writes", &flags[2], &changes.block_writes);
 	read_flag(&fields, "delete_protection", &flags[3], &changes.delete_protection);
 	read_flag(&fields, "offline_sync", &flags[4], &changes.offline_sync);
+	int64_t history_seconds;
+	uint64_t history_bytes;
+	read_history(&fields, &history_seconds, &history_bytes, &changes);
 	body_refuse_list(&fields, json_fields_get(&fields, "allowed_ips"), "allowed_ips");
 	body_refuse_list(&fields, json_fields_get(&fields, "allowed_aws_vpc_ids"), "allowed_aws_vpc_ids");
 	if (!json_fields_ok(&fields, err))

@@ -116,6 +116,12 @@ void view_databases(struct json_writer *w, const struct database *databases, siz
 void view_configuration(struct json_writer *w, const struct database_configuration *configuration)
 {
 	char limit[24] = "";
+	char retention[24] = "";
+	char history[24] = "";
+	if (configuration->history_seconds != HISTORY_AS_SERVER)
+		snprintf(retention, sizeof(retention), "%" PRId64, configuration->history_seconds);
+	if (configuration->history_bytes > 0)
+		snprintf(history, sizeof(history), "%" PRIu64, configuration->history_bytes);
 	if (configuration->size_limit_bytes > 0)
 		snprintf(limit, sizeof(limit), "%" PRIu64, configuration->size_limit_bytes);
 	json_write_object(w);
@@ -125,6 +131,8 @@ void view_configuration(struct json_writer *w, const struct database_configurati
 	json_write_member_bool(w, "block_writes", configuration->block_writes);
 	json_write_member_bool(w, "delete_protection", configuration->delete_protection);
 	json_write_member_bool(w, "offline_sync", configuration->offline_sync);
+	json_write_member_text(w, "history_retention", retention);
+	json_write_member_text(w, "history_size", history);
 	write_empty_array(w, "allowed_ips");
 	write_empty_array(w, "allowed_aws_vpc_ids");
 	json_write_end_object(w);

@@ -153,7 +153,7 @@ static bool restart_log(struct engine_database *db, const struct wal_summary *wa
 		   TRACE_INT(log_appended(db->log)), "begins_after_frame", TRACE_INT(frame_no + 1));
 	if (!log_restart(db->log, frame_no + 1, err))
 		return false;
-	atomic_store(&db->base_missing, db->keeps_past);
+	atomic_store(&db->base_missing, true);
 	return !wal->valid || (log_seal(db->log, wal->committed, err) && log_sync(db->log, err));
 }
 
@@ -206,7 +206,9 @@ static bool open_primary(struct engine_database *db, const struct engine_options
 					  .bytes_max = options->log_bytes_max,
 					  .age_ms_max = options->log_age_ms_max,
 					  .begins_empty = is_blank(db->path)};
-	db->keeps_past = options->log_age_ms_max > 0;
+	db->history = (struct history_limits){.segment_bytes = options->log_segment_bytes_max,
+					      .bytes = options->log_bytes_max,
+					      .ms = options->log_age_ms_max};
 	if (!log_open(&log_options, &db->log, err))
 		return false;
 	past_begin(db);

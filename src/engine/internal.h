@@ -73,6 +73,15 @@ struct rules {
 	_Atomic(bool) blocks_writes;
 	_Atomic(bool) allows_attach;
 	_Atomic(bool) serves_offline;
+	_Atomic(uint64_t) history_bytes_max;
+	_Atomic(int64_t) history_ms_max;
+};
+
+/// The history that the server lets a database keep: its owner may ask for less.
+struct history_limits {
+	uint64_t segment_bytes;
+	uint64_t bytes;
+	int64_t ms; // 0: no moments of the past
 };
 
 /// Who wants to know of changed rows (watch.c).
@@ -135,7 +144,7 @@ struct engine_database {
 	_Atomic(uint32_t) page_count;
 	_Atomic(bool) log_behind; // a commit could not be appended: catch up from the WAL first
 
-	bool keeps_past;                     // moments of the past can be had again
+	struct history_limits history;       // at most
 	_Atomic(bool) base_missing;          // the history needs a copy of the content to begin with
 	_Atomic(int64_t) retention_again_ms; // monotonic; not before
 	_Atomic(bool) discarded;
@@ -298,6 +307,8 @@ void copy_end(struct copy *copy);
 // -- past.c
 /// If the history is over its limits, or lacks what it begins with: starts a task that sees to it.
 void retention_if_due(struct engine_database *db);
+/// Of a primary: keeps as much of the history as its rules and the server allow, from now on.
+void past_limit(struct engine_database *db);
 /// Of a primary whose history is new: keeps the file's content as its beginning. A failure leaves that to later.
 void past_begin(struct engine_database *db);
 

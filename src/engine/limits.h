@@ -27,6 +27,9 @@ struct engine_rules {
 	bool block_writes;       //
 	bool allow_attach;       // others of its group may attach it, read-only
 	bool offline_sync;       // replicas in clients' processes send pages, rather than statements
+	// History of it is kept within these and within what the server allows. 0 = that alone.
+	uint64_t history_bytes_max;
+	int64_t history_ms_max; // negative: no moments of the past are kept
 };
 
 #endif

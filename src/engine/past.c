@@ -14,6 +14,8 @@
 #include "engine/wal.h"
 
 enum { AGAIN_MS = 1000, LANE_WAIT_MS = 10000, ROUNDS_MAX = 16, AT_ONCE_BYTES_MAX = 64 << 20 };
+// History goes by whole segments: a few of them fit the limit.
+enum { SEGMENTS = 8, SEGMENT_BYTES_MIN = 64 << 10 };
 
 static bool is_stopping(void *context)
 {
@@ -38,6 +40,23 @@ static bool is_small(const struct engine_database *db)
 {
 	struct stat status;
 	return stat(db->path, &status) == 0 && status.st_size <= AT_ONCE_BYTES_MAX;
+}
+
+void past_limit(struct engine_database *db)
+{
+	const struct history_limits *most = &db->history;
+	uint64_t bytes = atomic_load(&db->rules.history_bytes_max);
+	int64_t ms = atomic_load(&db->rules.history_ms_max);
+	if (bytes == 0 || bytes > most->bytes)
+		bytes = most->bytes;
+	if (ms == 0 || ms > most->ms)
+		ms = most->ms;
+	uint64_t segment_bytes = bytes / SEGMENTS > SEGMENT_BYTES_MIN ? bytes / SEGMENTS : SEGMENT_BYTES_MIN;
+	if (segment_bytes > most->segment_bytes)
+		segment_bytes = most->segment_bytes;
+	log_limit(db->log, segment_bytes, bytes, ms > 0 ? ms : 0);
+	// The base may be wanted now, or no more: the next look at the history tells.
+	atomic_store(&db->base_missing, true);
 }
 
 // Nothing is written yet, and there is no write-ahead log: the file is the content. Of a large one a task makes the
@@ -109,7 +128,7 @@ static void report(struct engine_database *db, const struct error *err)
 	if (err->code == ERR_SHUTDOWN || err->code == ERR_TRANSACTION_BUSY)
 		return;
 	if (err->code == ERR_CORRUPT) {
-		atomic_store(&db->base_missing, db->keeps_past);
+		atomic_store(&db->base_missing, true);
 		trace_error("history.damaged", "path", db->path, "error", err->message, "detail",
 			    err->detail);
 		return;

@@ -14,6 +14,10 @@ void engine_database_set_rules(struct engine_database *db, const struct engine_r
 	atomic_store(&db->rules.blocks_writes, rules->block_reads || rules->block_writes);
 	atomic_store(&db->rules.allows_attach, rules->allow_attach);
 	atomic_store(&db->rules.serves_offline, rules->offline_sync);
+	atomic_store(&db->rules.history_bytes_max, rules->history_bytes_max);
+	atomic_store(&db->rules.history_ms_max, rules->history_ms_max);
+	if (db->log)
+		past_limit(db);
 	atomic_fetch_add(&db->rules.version, 1);
 }
 

@@ -82,6 +82,8 @@ MUST_USE bool fleet_destroy_database(struct fleet *fleet, const char *database, 
 /// Takes effect on every instance before it returns, also on statements that begin afterwards in open streams. A
 /// database that is not open asks `describe` when it opens.
 void fleet_set_rules(struct fleet *fleet, const char *database, const struct engine_rules *rules);
+/// What the server lets any database keep of its history.
+void fleet_history_limits(const struct fleet *fleet, uint64_t *out_bytes_max, int64_t *out_ms_max);
 /// Removes folders of databases for which `keeps` is false: what a crash left between two steps. At start
 /// only.
 void fleet_sweep(struct fleet *fleet, bool (*keeps)(void *context, const char *database), void *context);

@@ -48,6 +48,12 @@ static void tick(struct task *task)
 	free(keeper);
 }
 
+void fleet_history_limits(const struct fleet *fleet, uint64_t *out_bytes_max, int64_t *out_ms_max)
+{
+	*out_bytes_max = fleet->log_bytes_max;
+	*out_ms_max = fleet->history_ms;
+}
+
 void retention_start(struct fleet *fleet)
 {
 	if (fleet->history_ms == 0)

@@ -114,8 +114,11 @@ void fleet_set_rules(struct fleet *fleet, const char *database, const struct eng
 		return;
 	pthread_mutex_lock(&entry->mutex);
 	entry->rules = *rules;
-	for (size_t i = 0; i < entry->instance_count; i++)
+	for (size_t i = 0; i < entry->instance_count; i++) {
 		engine_database_set_rules(entry->instances[i]->engine, rules);
+		if (entry->instances[i]->spec.primary)
+			engine_database_tend(entry->instances[i]->engine);
+	}
 	pthread_mutex_unlock(&entry->mutex);
 	database_release(entry);
 }

@@ -28,9 +28,9 @@ struct log_readers;
 
 struct log {
 	char *folder;
-	uint64_t segment_bytes_max;
-	uint64_t bytes_max;
-	int64_t age_ms_max;
+	_Atomic(uint64_t) segment_bytes_max; // these three by log_limit
+	_Atomic(uint64_t) bytes_max;
+	_Atomic(int64_t) age_ms_max;
 	_Atomic(uint64_t) durable;
 	_Atomic(uint64_t) appended;
 

@@ -408,9 +408,7 @@ bool log_open(const struct log_options *options, struct log **out, struct error 
 	ASSERT(log != NULL);
 	log->folder = strdup(options->folder);
 	ASSERT(log->folder != NULL);
-	log->segment_bytes_max = options->segment_bytes_max;
-	log->bytes_max = options->bytes_max;
-	log->age_ms_max = options->age_ms_max;
+	log_limit(log, options->segment_bytes_max, options->bytes_max, options->age_ms_max);
 	log->fd = -1;
 	log->sealed = true;
 	pthread_mutex_init(&log->mutex, NULL);

@@ -115,6 +115,10 @@ struct log_base {
 MUST_USE bool log_set_base(struct log *log, const struct log_base *content, const struct job *job,
 			   struct error *err);
 
+/// Changes the three limits of log_options. Segments of the size before stay. What has become surplus goes with the next
+/// log_retain, and so does the base when moments are no longer kept.
+void log_limit(struct log *log, uint64_t segment_bytes_max, uint64_t bytes_max, int64_t age_ms_max);
+
 /// When the last transaction was committed; 0 = there is none, or it is not known.
 int64_t log_last_ms(struct log *log);
 /// Cheap. Whether log_retain would find something, or log_close_old_segment.

@@ -246,10 +246,25 @@ static bool drop_surplus(struct log *log, const struct job *job, struct error *e
 	return ok;
 }
 
+void log_limit(struct log *log, uint64_t segment_bytes_max, uint64_t bytes_max, int64_t age_ms_max)
+{
+	atomic_store(&log->segment_bytes_max, segment_bytes_max);
+	atomic_store(&log->bytes_max, bytes_max);
+	atomic_store(&log->age_ms_max, age_ms_max);
+}
+
+// base_mutex held, nobody reads.
+static bool shorten(struct log *log, const struct job *job, struct error *err)
+{
+	if (log->age_ms_max == 0 && log->base.exists)
+		forget_base(log);
+	return drop_surplus(log, job, err);
+}
+
 bool log_retain(struct log *log, const struct job *job, struct error *err)
 {
 	pthread_mutex_lock(&log->base_mutex);
-	bool ok = log->readers > 0 || drop_surplus(log, job, err);
+	bool ok = log->readers > 0 || shorten(log, job, err);
 	pthread_mutex_unlock(&log->base_mutex);
 	return ok || error_context(err, "shorten the history");
 }
@@ -302,7 +317,7 @@ static bool copy_beginning(struct log *log, int64_t at_ms, int fd, const struct 
 	if (log->age_ms_max == 0)
 		return error_set(err, ERR_BAD_REQUEST,
 				 "timestamp is outside the retention: moments are not kept (setting "
-				 "history-retention)");
+				 "history-retention, or history_retention of the database)");
 	if (!base_fits(log) && !begins_empty(log))
 		return error_set(
 			err, ERR_BAD_REQUEST,

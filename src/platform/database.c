@@ -73,7 +73,10 @@ static struct database database_in(const struct platform *platform, const struct
 				  .allow_attach = query_integer(q, 6) != 0,
 				  .block_reads = query_integer(q, 7) != 0,
 				  .block_writes = query_integer(q, 8) != 0,
-				  .delete_protection = query_integer(q, 9) != 0},
+				  .delete_protection = query_integer(q, 9) != 0,
+				  .offline_sync = query_integer(q, 17) != 0,
+				  .history_seconds = query_integer(q, 18),
+				  .history_bytes = (uint64_t)query_integer(q, 19)},
 		.archived = query_integer(q, 10) != 0,
 		.draft = query_integer(q, 11) != 0,
 		.is_schema = query_integer(q, 12) != 0,
@@ -84,7 +87,7 @@ static struct database database_in(const struct platform *platform, const struct
 		database.parent_name = sql_text_in(arena, q, 15);
 		database.branched_ms = query_integer(q, 16);
 	}
-	read_regions(arena, query_text(q, 17), &database);
+	read_regions(arena, query_text(q, 20), &database);
 	return database;
 }
 

@@ -4,6 +4,8 @@
 
 #include "platform/organization.h"
 
+enum { HISTORY_AS_SERVER = -1 };
+
 struct database_configuration {
 	uint64_t size_limit_bytes; // 0 = none
 	bool allow_attach;
@@ -11,6 +13,8 @@ struct database_configuration {
 	bool block_writes;
 	bool delete_protection;
 	bool offline_sync; // replicas in clients' processes work offline (spec/replication.md, R2)
+	int64_t history_seconds; // moments are kept for so long, or HISTORY_AS_SERVER
+	uint64_t history_bytes;  // of history; 0 = as much as the server allows
 };
 
 struct database {
@@ -109,6 +113,9 @@ MUST_USE bool platform_destroy_database(struct platform *platform, const struct 
 /// "1mb", "256MB", "1gb", "4096", "0" (none). False for anything else.
 bool platform_parse_size_limit(const char *text, uint64_t *out_bytes);
 
+/// "3600", "90s", "30m", "24h", "7d", "0" (none), in seconds. False for anything else.
+bool platform_parse_retention(const char *text, int64_t *out_seconds);
+
 /// What is to be changed; NULL leaves it as it is.
 struct database_changes {
 	const uint64_t *size_limit_bytes;
@@ -117,9 +124,11 @@ struct database_changes {
 	const bool *block_writes;
 	const bool *delete_protection;
 	const bool *offline_sync;
+	const int64_t *history_seconds;
+	const uint64_t *history_bytes;
 };
 /// In force on the data plane when this returns; *out is the whole configuration then.
-/// Fails: ERR_DATABASE_NOT_FOUND
+/// Fails: ERR_DATABASE_NOT_FOUND, ERR_INVALID_FIELD more history than the server keeps of any database
 MUST_USE bool platform_configure_database(struct platform *platform, const struct caller *caller,
 					  const struct organization *organization,
 					  const struct database *database,

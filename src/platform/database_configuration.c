@@ -6,12 +6,11 @@
 #include "base/trace.h"
 #include "platform/internal.h"
 
-bool platform_parse_size_limit(const char *text, uint64_t *out_bytes)
+enum { HISTORY_BYTES_MIN = 1 << 20 };
+
+// False: the number is too large. *out_end is what follows it.
+static bool parse_number(const char *text, uint64_t *out, const char **out_end)
 {
-	static const struct {
-		const char *name;
-		unsigned shift;
-	} units[] = {{"", 0}, {"b", 0}, {"kb", 10}, {"mb", 20}, {"gb", 30}, {"tb", 40}};
 	uint64_t value = 0;
 	const char *at = text;
 	for (; *at >= '0' && *at <= '9'; at++) {
@@ -19,6 +18,40 @@ bool platform_parse_size_limit(const char *text, uint64_t *out_bytes)
 			return false;
 		value = value * 10 + (uint64_t)(*at - '0');
 	}
+	*out = value;
+	*out_end = at;
+	return true;
+}
+
+bool platform_parse_retention(const char *text, int64_t *out_seconds)
+{
+	static const struct {
+		const char *name;
+		int64_t seconds;
+	} units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 604800}};
+	uint64_t value;
+	const char *at;
+	if (!parse_number(text, &value, &at))
+		return false;
+	for (size_t i = 0; at > text && i < ARRAY_LENGTH(units); i++) {
+		if (strcasecmp(at, units[i].name) == 0 && value <= (uint64_t)(INT64_MAX / units[i].seconds)) {
+			*out_seconds = (int64_t)value * units[i].seconds;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool platform_parse_size_limit(const char *text, uint64_t *out_bytes)
+{
+	static const struct {
+		const char *name;
+		unsigned shift;
+	} units[] = {{"", 0}, {"b", 0}, {"kb", 10}, {"mb", 20}, {"gb", 30}, {"tb", 40}};
+	uint64_t value;
+	const char *at;
+	if (!parse_number(text, &value, &at))
+		return false;
 	for (size_t i = 0; at > text && i < ARRAY_LENGTH(units); i++) {
 		if (strcasecmp(at, units[i].name) == 0 && value <= (uint64_t)INT64_MAX >> units[i].shift) {
 			*out_bytes = value << units[i].shift;
@@ -26,6 +59,13 @@ bool platform_parse_size_limit(const char *text, uint64_t *out_bytes)
 		}
 	}
 	return false;
+}
+
+static int64_t rule_of_seconds(int64_t seconds)
+{
+	if (seconds == HISTORY_AS_SERVER)
+		return 0;
+	return seconds > 0 ? seconds * 1000 : -1;
 }
 
 int64_t database_rules(struct store_txn *txn, const char *uuid, struct engine_rules *out)
@@ -39,7 +79,9 @@ int64_t database_rules(struct store_txn *txn, const char *uuid, struct engine_ru
 				     .block_reads = query_integer(q, 2) != 0,
 				     .block_writes = query_integer(q, 3) != 0,
 				     .allow_attach = query_integer(q, 4) != 0,
-				     .offline_sync = query_integer(q, 5) != 0};
+				     .offline_sync = query_integer(q, 5) != 0,
+				     .history_ms_max = rule_of_seconds(query_integer(q, 6)),
+				     .history_bytes_max = (uint64_t)query_integer(q, 7)};
 	query_run(q);
 	return row;
 }
@@ -90,6 +132,14 @@ static bool configure(struct store_txn *txn, const struct organization *organiza
 	bind_flag(q, ":block_writes", changes->block_writes);
 	bind_flag(q, ":delete_protection", changes->delete_protection);
 	bind_flag(q, ":offline_sync", changes->offline_sync);
+	if (changes->history_seconds)
+		query_bind_integer(q, ":history_retention", *changes->history_seconds);
+	else
+		query_bind_null(q, ":history_retention");
+	if (changes->history_bytes)
+		query_bind_integer(q, ":history_size", (int64_t)*changes->history_bytes);
+	else
+		query_bind_null(q, ":history_size");
 	if (!query_step(q))
 		return false;
 	*out = (struct database_configuration){.size_limit_bytes = (uint64_t)query_integer(q, 0),
@@ -97,7 +147,9 @@ static bool configure(struct store_txn *txn, const struct organization *organiza
 					       .block_reads = query_integer(q, 2) != 0,
 					       .block_writes = query_integer(q, 3) != 0,
 					       .delete_protection = query_integer(q, 4) != 0,
-					       .offline_sync = query_integer(q, 5) != 0};
+					       .offline_sync = query_integer(q, 5) != 0,
+					       .history_seconds = query_integer(q, 6),
+					       .history_bytes = (uint64_t)query_integer(q, 7)};
 	query_run(q);
 	return true;
 }
@@ -112,7 +164,11 @@ static void audit_settings(struct store_txn *txn, const struct caller *caller,
 	char limit[24];
 	snprintf(message, sizeof(message), "changed settings of database %s", database->name);
 	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)configuration->size_limit_bytes);
-	struct audit_datum data[8] = {{"database", database->name}, {"uuid", database->uuid}};
+	char seconds[24];
+	char bytes[24];
+	snprintf(seconds, sizeof(seconds), "%lld", (long long)configuration->history_seconds);
+	snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)configuration->history_bytes);
+	struct audit_datum data[10] = {{"database", database->name}, {"uuid", database->uuid}};
 	size_t count = 2;
 	if (changes->size_limit_bytes)
 		data[count++] = (struct audit_datum){"size_limit", limit};
@@ -124,8 +180,34 @@ static void audit_settings(struct store_txn *txn, const struct caller *caller,
 		data[count++] = (struct audit_datum){"block_writes", words[*changes->block_writes]};
 	if (changes->offline_sync)
 		data[count++] = (struct audit_datum){"offline_sync", words[*changes->offline_sync]};
+	if (changes->history_seconds)
+		data[count++] = (struct audit_datum){
+			"history_retention",
+			configuration->history_seconds == HISTORY_AS_SERVER ? "" : seconds};
+	if (changes->history_bytes)
+		data[count++] = (struct audit_datum){"history_size",
+						     configuration->history_bytes == 0 ? "" : bytes};
 	if (count > 2)
 		audit_add(txn, caller, organization->row, "db-configure", message, data);
+}
+
+// What the operator allows is not exceeded by the owner of a database: it is the operator's disk.
+static bool check_history(const struct platform *platform, const struct database_changes *changes,
+			  struct error *err)
+{
+	uint64_t bytes_max;
+	int64_t ms_max;
+	fleet_history_limits(platform->fleet, &bytes_max, &ms_max);
+	if (changes->history_seconds && *changes->history_seconds > ms_max / 1000)
+		return error_set(err, ERR_INVALID_FIELD,
+				 "history_retention: at most %lld seconds (history-retention of the server)",
+				 (long long)(ms_max / 1000));
+	uint64_t bytes = changes->history_bytes ? *changes->history_bytes : 0;
+	if (bytes > 0 && (bytes < HISTORY_BYTES_MIN || bytes > bytes_max))
+		return error_set(err, ERR_INVALID_FIELD,
+				 "history_size: from %d to %llu bytes (log-bytes-max of the server)",
+				 HISTORY_BYTES_MIN, (unsigned long long)bytes_max);
+	return true;
 }
 
 bool platform_configure_database(struct platform *platform, const struct caller *caller,
@@ -135,7 +217,8 @@ bool platform_configure_database(struct platform *platform, const struct caller 
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
 	struct database_configuration configuration = {0};
-	if (!store_begin(platform->store, STORE_WRITE, &txn, err))
+	if (!check_history(platform, changes, err) ||
+	    !store_begin(platform->store, STORE_WRITE, &txn, err))
 		return false;
 	bool was_protected = database_is_protected(txn, organization, database);
 	bool exists = configure(txn, organization, database, changes, &configuration);

@@ -32,7 +32,11 @@ static const char *const offline_sync[] = {
 static const char *const backups[] = {
 #include "0005-backups.sql.inc"
 };
-static const char *const *const migrations[] = {foundations, organizations, usage, offline_sync, backups};
+static const char *const history[] = {
+#include "0006-history.sql.inc"
+};
+static const char *const *const migrations[] = {foundations,  organizations, usage,
+						offline_sync, backups,       history};
 
 const char *sql_text(enum sql_id id)
 {
