@@ -12,7 +12,7 @@ struct database_configuration {
 	bool block_reads;
 	bool block_writes;
 	bool delete_protection;
-	bool offline_sync; // replicas in clients' processes work offline (spec/replication.md, R2)
+	bool offline_sync;       // replicas in clients' processes work offline (spec/replication.md, R2)
 	int64_t history_seconds; // moments are kept for so long, or HISTORY_AS_SERVER
 	uint64_t history_bytes;  // of history; 0 = as much as the server allows
 };

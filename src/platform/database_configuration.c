@@ -185,8 +185,8 @@ static void audit_settings(struct store_txn *txn, const struct caller *caller,
 			"history_retention",
 			configuration->history_seconds == HISTORY_AS_SERVER ? "" : seconds};
 	if (changes->history_bytes)
-		data[count++] = (struct audit_datum){"history_size",
-						     configuration->history_bytes == 0 ? "" : bytes};
+		data[count++] =
+			(struct audit_datum){"history_size", configuration->history_bytes == 0 ? "" : bytes};
 	if (count > 2)
 		audit_add(txn, caller, organization->row, "db-configure", message, data);
 }
@@ -217,8 +217,7 @@ bool platform_configure_database(struct platform *platform, const struct caller 
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
 	struct database_configuration configuration = {0};
-	if (!check_history(platform, changes, err) ||
-	    !store_begin(platform->store, STORE_WRITE, &txn, err))
+	if (!check_history(platform, changes, err) || !store_begin(platform->store, STORE_WRITE, &txn, err))
 		return false;
 	bool was_protected = database_is_protected(txn, organization, database);
 	bool exists = configure(txn, organization, database, changes, &configuration);

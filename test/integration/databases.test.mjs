@@ -32,7 +32,7 @@ const settings = (name, body) => api(body === undefined ? 'GET' : 'PATCH', `/dat
 test('settings', async (t) => {
 	const defaults = {
 		size_limit: '', allow_attach: false, block_reads: false, block_writes: false, delete_protection: false,
-		allowed_ips: [], allowed_aws_vpc_ids: [],
+		offline_sync: false, history_retention: '', history_size: '', allowed_ips: [], allowed_aws_vpc_ids: [],
 	};
 	await server.createDatabase('set');
 

@@ -409,7 +409,7 @@ test('databases', async (t) => {
 		answered(await server.api('POST', path(), { name: 'configured' }));
 		assert.deepEqual(answered(await server.api('GET', `${path()}/configured/configuration`)), {
 			size_limit: '', allow_attach: false, block_reads: false, block_writes: false, delete_protection: false,
-			allowed_ips: [], allowed_aws_vpc_ids: [],
+			offline_sync: false, history_retention: '', history_size: '', allowed_ips: [], allowed_aws_vpc_ids: [],
 		});
 	});
 	await t.test('forms without an organization, and by id', async () => {

@@ -68,14 +68,14 @@ static void databases(void **state)
 	EXPECT("{\"databases\":[],\"pagination\":{\"next\":null}}", view_databases(w, NULL, 0, NULL));
 	EXPECT("{\"databases\":[" DATABASE "],\"pagination\":{\"next\":\"c\"}}",
 	       view_databases(w, &database, 1, "c"));
-	struct database_configuration configuration = {
-		.size_limit_bytes = 1048576,
-		.block_writes = true,
-		.history_seconds = HISTORY_AS_SERVER,
-		.history_bytes = 4096};
+	struct database_configuration configuration = {.size_limit_bytes = 1048576,
+						       .block_writes = true,
+						       .history_seconds = HISTORY_AS_SERVER,
+						       .history_bytes = 4096};
 	EXPECT("{\"size_limit\":\"1048576\",\"allow_attach\":false,\"block_reads\":false,\"block_writes\":"
 	       "true,"
-	       "\"delete_protection\":false,\"offline_sync\":false,\"history_retention\":\"\",\"history_size\":\"4096\","
+	       "\"delete_protection\":false,\"offline_sync\":false,\"history_retention\":\"\",\"history_"
+	       "size\":\"4096\","
 	       "\"allowed_ips\":[],\"allowed_aws_vpc_ids\":[]}",
 	       view_configuration(w, &configuration));
 	EXPECT("{\"jwt\":\"a.b.c\"}", view_database_token(w, "a.b.c"));
