@@ -69,8 +69,9 @@ struct atolld {
 	struct net_listener listener;
 	struct watch *watch;
 	struct net_server *server;
-	struct net_server *metrics_server; // NULL: none of its own
-	atomic_bool stopping;              // what is fetched for a request is given up
+	struct net_server *metrics_server;    // NULL: none of its own
+	_Atomic(struct net_server *) serving; // for those who ask while it starts; NULL before
+	atomic_bool stopping;                 // what is fetched for a request is given up
 };
 
 // -- process ------------------------------------------------------------------------------------------
@@ -403,7 +404,9 @@ static void write_hrana(void *context, struct buffer *out)
 static void write_server(void *context, struct buffer *out)
 {
 	struct atolld *atolld = context;
-	net_server_write_metrics(atolld->server, out);
+	struct net_server *server = atomic_load(&atolld->serving);
+	if (server)
+		net_server_write_metrics(server, out);
 }
 
 static bool may_watch(void *context, const char *authorization, struct error *err)
@@ -431,8 +434,10 @@ static bool disk_is_sound(void *context, struct error *err)
 static bool goes_on(void *context, struct error *err)
 {
 	struct atolld *atolld = context;
-	return !net_server_is_draining(atolld->server) ||
-	       error_set(err, ERR_SHUTDOWN, "server is shutting down");
+	struct net_server *server = atomic_load(&atolld->serving);
+	if (!server)
+		return error_set(err, ERR_UNAVAILABLE, "server is starting");
+	return !net_server_is_draining(server) || error_set(err, ERR_SHUTDOWN, "server is shutting down");
 }
 
 static void write_backups(void *context, struct buffer *out)
@@ -545,7 +550,10 @@ static bool start_server(struct atolld *atolld, struct error *err)
 		.streams_max = (size_t)settings->uploads_max,
 		.idle_timeout_s = IDLE_TIMEOUT_S,
 	};
-	return net_server_start(&options, &atolld->server, err);
+	if (!net_server_start(&options, &atolld->server, err))
+		return false;
+	atomic_store(&atolld->serving, atolld->server);
+	return true;
 }
 
 static bool take_listener(struct atolld *atolld, struct error *err)

@@ -160,8 +160,10 @@ static bool rclone(const char *const *argv, const struct job *job, int *out_stat
 	if (*out_status == 0)
 		return true;
 	last_line(&says, line, sizeof(line));
-	error_set(err, ERR_IO, "rclone %s failed (exit status %d): %s", argv[1], *out_status, line);
-	return false;
+	// Its words may name what is the operator's alone.
+	error_set(err, ERR_IO, "rclone %s failed (exit status %d); the server's log tells why", argv[1],
+		  *out_status);
+	return error_detail(err, "%s", line);
 }
 
 #define RCLONE_OPTIONS "--retries=1", "--low-level-retries=3", "--stats=0"

@@ -480,10 +480,10 @@ describe('targets', () => {
 		const config = path.join(folder, 'empty.conf');
 		writeFileSync(config, '');
 		const cases = [
-			['an unknown remote', { RCLONE_CONFIG: config }, /rclone copyto failed.*didn't find section/],
+			['an unknown remote', { RCLONE_CONFIG: config }, /^rclone copyto failed \(exit status \d+\); the server's log tells why$/, /didn't find section/],
 			['no program', { PATH: path.join(folder, 'empty') }, /the program rclone is not installed/],
 		];
-		for (const [what, env, expected] of cases)
+		for (const [what, env, expected, logged] of cases)
 			await t.test(what, async () => {
 				const server = await startServer({ args: ['--backup-target', 'rclone:nowhere:x', '--backup-interval', '0'], env });
 				try {
@@ -495,6 +495,7 @@ describe('targets', () => {
 						return backup.error && backup;
 					});
 					assert.match(error, expected);
+					if (logged) assert.match(server.stderr, logged);
 				} finally {
 					await server.stop();
 				}
