@@ -108,6 +108,7 @@ test('what cannot be a location ends the start with its reason', async () => {
 	]) {
 		const { code, stderr } = await run_atolld(['--listen', '127.0.0.1:0', '--data', `${server.data}/none`, ...args]);
 		assert.equal(code, 2, stderr);
-		assert.ok(stderr.includes(`atolld: ${message}\n`), stderr);
+		const [name, ...rest] = message.split(':');
+		assert.ok(stderr.includes(`atolld: setting "${name}" (flag --${name}):${rest.join(':')}\n`), stderr);
 	}
 });

@@ -68,7 +68,7 @@ static void settings_choose_what_is_served_and_what_is_closest(void **state)
 	assert_string_equal(err.message, "locations: there is no location \"xyz\"");
 	assert_null(open_with("ord,,ams", NULL, &err));
 	assert_null(open_with("ord", "nrt", &err));
-	assert_string_equal(err.message, "closest location: \"nrt\" is not served here");
+	assert_string_equal(err.message, "closest-region: location \"nrt\" is not served here");
 }
 
 static void expect_closest(struct platform *platform, const char *code, const char *expected)
