@@ -15,7 +15,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const WAIT_MS = 30_000;
+const WAIT_MS = 20_000;
 const DESKTOP = { width: 1280, height: 860 };
 const PHONE = { width: 390, height: 844 };
 
@@ -30,7 +30,8 @@ export class Tab {
 		page.on('console', (message) => {
 			const text = message.text();
 			// What the server refuses is shown by the page; the browser's own line about the status is no fault.
-			if (message.type() === 'error' && !/Failed to load resource/.test(text)) this.faults.push(`console: ${text}`);
+			// Breaks of the policy are told by the page, with where they were.
+			if (message.type() === 'error' && !/Failed to load resource|Content Security Policy/.test(text)) this.faults.push(`console: ${text}`);
 			if (this.leaks(text)) this.faults.push('a token is in the console');
 		});
 		page.on('request', (request) => {
@@ -48,12 +49,13 @@ export class Tab {
 		return this.page.goto(`${this.server.url}/console${where}`);
 	}
 
+	/// Without axe's copies of style sheets (preload), which break the page's policy themselves.
 	/// Fails on what went wrong so far, and on what a person with a screen reader would stumble over.
 	async check(what) {
 		await this.page.evaluate(readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'));
 		const { violations } = await this.page.evaluate(() =>
 			// eslint-disable-next-line no-undef
-			axe.run(document, { resultTypes: ['violations'] }),
+			axe.run(document, { resultTypes: ['violations'], preload: false }),
 		);
 		const found = violations.map(({ id, impact, help, nodes }) => `${impact} ${id}: ${help}\n    ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).slice(0, 3).join('\n    ')}`);
 		assert.deepEqual(found, [], `${what} is accessible`);
@@ -111,7 +113,17 @@ class Browser {
 			locale: 'en-GB',
 			timezoneId: 'UTC',
 		});
-		return new Tab(await context.newPage(), server);
+		const tab = new Tab(await context.newPage(), server);
+		await tab.page.exposeFunction('policyBroken', (what) => void tab.faults.push(`the policy was broken: ${what}`));
+		await tab.page.addInitScript(() =>
+			addEventListener('securitypolicyviolation', (event) => {
+				const [target, ...around] = event.composedPath();
+				// In a text that is edited, Chromium's own editing writes styles, which are stopped, too.
+				if (around.some((one) => one.isContentEditable)) return;
+				globalThis.policyBroken(`${event.violatedDirective} ${event.blockedURI} ${target?.outerHTML?.slice(0, 200)}`);
+			}),
+		);
+		return tab;
 	}
 
 	stop() {

@@ -4,6 +4,7 @@ import './styles/base.css';
 import './styles/layout.css';
 import './styles/components.css';
 import './styles/map.css';
+import './styles/sql.css';
 import './theme';
 
 const place = document.getElementById('app');

@@ -57,7 +57,7 @@ export function AuditPage({ params }: PageProps) {
 		get<AuditPageAnswer>(path`/v1/organizations/${org}/audit-logs`, { page, page_size: PAGE_SIZE }, signal),
 	);
 	return (
-		<Page title="Audit log" actions={<Button onClick={entries.reload}>Load again</Button>}>
+		<Page title="Audit log" actions={<Button onClick={entries.reload}>Refresh</Button>}>
 			<Shown of={entries}>
 				{({ audit_logs, pagination }) =>
 					audit_logs.length === 0 && page === 1 ? (

@@ -100,7 +100,7 @@ export function HealthPage({ params }: PageProps) {
 		metrics.reload();
 	};
 	return (
-		<Page title="Nodes & health" actions={<Button onClick={reload}>Load again</Button>}>
+		<Page title="Nodes & health" actions={<Button onClick={reload}>Refresh</Button>}>
 			<Shown of={ready}>
 				{({ status, checks }) => (
 					<Panel

@@ -123,7 +123,7 @@ export function TokensPage({ params }: PageProps) {
 					}
 				</Shown>
 			</Panel>
-			<Panel title={`Others that are good for ${org} only`} flush>
+			<Panel title={`Other people’s, for ${org}`} flush>
 				<Shown of={shared}>
 					{(tokens) => {
 						const others = tokens.filter(({ owner }) => owner?.username !== user.username);
@@ -135,7 +135,7 @@ export function TokensPage({ params }: PageProps) {
 								keyOf={({ id }) => id}
 							/>
 						) : (
-							<Empty title="Nobody else has one that you may see" />
+							<Empty title="There are none that you may see" />
 						);
 					}}
 				</Shown>
