@@ -132,7 +132,7 @@ static void note_position(const struct engine_snapshot *snapshot, int64_t at_ms,
 	facts->at_ms = at_ms;
 }
 
-static bool make(struct fleet_instance *primary, const char *path, const struct job *job,
+static bool make(struct engine_database *primary, const char *path, const struct job *job,
 		 const struct backup_progress *progress, struct backup_facts *out, struct error *err)
 {
 	OWNED(fd) int fd = -1;
@@ -140,7 +140,7 @@ static bool make(struct fleet_instance *primary, const char *path, const struct 
 	struct backup_facts facts = {0};
 	int64_t at_ms = clock_wall_ms();
 	if (!disk_open(path, O_RDWR | O_CREAT | O_EXCL, &fd, err) ||
-	    !engine_snapshot_begin(primary->engine, &snapshot, err))
+	    !engine_snapshot_begin(primary, &snapshot, err))
 		return false;
 	note_position(snapshot, at_ms, &facts);
 	bool ok = pack(snapshot, fd, job, progress, &facts, err);
@@ -156,13 +156,15 @@ bool fleet_backup_make(struct fleet *fleet, const char *database, const char *pa
 {
 	OWNED(fleet_instance) struct fleet_instance *any = NULL;
 	OWNED(fleet_instance) struct fleet_instance *primary = NULL;
+	if (strcmp(database, BACKUP_OF_PLATFORM) == 0)
+		return make(fleet->platform, path, job, progress, out, err);
 	if (!fleet_acquire(fleet, database, NULL, &any, err))
 		return false;
 	primary = instance_hold_primary(any);
 	if (!primary)
 		return error_set(err, ERR_NOT_READY,
 				 "the primary instance of this database cannot serve yet");
-	return make(primary, path, job, progress, out, err);
+	return make(primary->engine, path, job, progress, out, err);
 }
 
 // -- unpacking ----------------------------------------------------------------------------------------

@@ -34,6 +34,9 @@ struct backup_progress {
 	void *context;
 };
 
+/// What stands for the platform's own store in the place of a database's UUID.
+#define BACKUP_OF_PLATFORM "platform"
+
 /// Packs the present content into the file `path`, which there is not yet, durably; progress may be NULL. Rules that block
 /// reading do not block this.
 /// Fails: ERR_NOT_READY  no primary instance can serve

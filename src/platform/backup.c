@@ -157,6 +157,14 @@ const char *backup_add(struct store_txn *txn, int64_t organization, const char *
 	return id;
 }
 
+void backup_add_platform(struct store_txn *txn, struct arena *arena)
+{
+	struct query *q = sql_query(txn, SQL_ADD_PLATFORM_BACKUP);
+	query_bind_text(q, ":id", new_id(arena));
+	query_bind_integer(q, ":now", clock_wall_ms());
+	query_run(q);
+}
+
 // One that waits already, or a new one.
 static const char *ask_for(struct store_txn *txn, const struct organization *organization,
 			   const char *database, struct arena *arena)

@@ -37,6 +37,9 @@ struct backup backup_of_row(struct query *q, struct arena *arena);
 const char *backup_add(struct store_txn *txn, int64_t organization, const char *database, bool automatic,
 		       struct arena *arena);
 
+/// The same of the platform's own store.
+void backup_add_platform(struct store_txn *txn, struct arena *arena);
+
 // -- backup_runner.c
 MUST_USE bool backups_start(struct backups *backups, struct error *err);
 void backups_stop(struct backups *backups);

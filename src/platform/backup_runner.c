@@ -238,8 +238,13 @@ static bool schedule(struct backups *backups, struct arena *arena, struct error 
 		return true;
 	if (!store_begin(backups->platform->store, STORE_WRITE, &txn, err))
 		return false;
-	struct query *q = sql_query(txn, SQL_LIST_BACKUPS_DUE);
-	query_bind_integer(q, ":before", clock_wall_ms() - backups->options.interval_ms);
+	int64_t before_ms = clock_wall_ms() - backups->options.interval_ms;
+	struct query *q = sql_query(txn, SQL_IS_PLATFORM_BACKED_UP);
+	query_bind_integer(q, ":before", before_ms);
+	if (!sql_has_row(q))
+		backup_add_platform(txn, arena);
+	q = sql_query(txn, SQL_LIST_BACKUPS_DUE);
+	query_bind_integer(q, ":before", before_ms);
 	while (query_step(q)) {
 		struct due due = {sql_text_in(arena, q, 0), query_integer(q, 1)};
 		buffer_append(&list, &due, sizeof(due));

@@ -354,6 +354,44 @@ describe('backups by time', () => {
 		}
 	});
 
+	test('from the target alone a server comes back', async () => {
+		const target = new_target();
+		const args = ['--backup-target', target, '--backup-interval', '300ms'];
+		const server = await startServer({ args });
+		const { token, organization, bootstrap } = server;
+		try {
+			const { label } = await server.createDatabase('precious');
+			await server.rows(label, 'CREATE TABLE t(x)');
+			await server.rows(label, "INSERT INTO t VALUES ('kept')");
+			const good = await backups_of(server).make('precious');
+			assert.equal(good.verification.verdict, 'ok');
+			for (const one of await backups_of(server).list()) assert.notEqual(one.database, 'platform', 'the operator alone has it');
+			const own = () => readdirSync(path.join(target, 'platform')).filter((name) => name.endsWith('.json')).sort();
+			await until('the platform to be backed up after that', async () => own().at(-1)?.slice(0, 19) > good.id.slice(0, 19) && (await metrics_of(server)).value('atoll_backups_damaged') === 0);
+			await server.kill();
+			const data = path.join(folder, 'rebuilt');
+			mkdirSync(path.join(data, 'platform'), { recursive: true });
+			const newest = own().at(-1).replace('.json', '.db.gz');
+			writeFileSync(path.join(data, 'platform/data.db'), gunzipSync(readFileSync(path.join(target, 'platform', newest))));
+			writeFileSync(path.join(data, 'bootstrap.json'), JSON.stringify(bootstrap));
+			const rebuilt = await startServer({ args: [...args.slice(0, 2), '--backup-interval', '0'], data });
+			try {
+				assert.equal(rebuilt.token, token, 'the tokens of before');
+				assert.equal(rebuilt.organization, organization);
+				const backups = backups_of(rebuilt);
+				const at = `/v1/organizations/${organization}/databases/precious`;
+				assert.equal((await rebuilt.api('DELETE', at)).status, 200);
+				const again = await backups.restore(good.id, 'precious');
+				assert.deepEqual(await rebuilt.rows(again, 'SELECT x FROM t'), [{ x: 'kept' }]);
+			} finally {
+				await rebuilt.stop();
+			}
+		} finally {
+			await server.stop();
+			server.remove_data();
+		}
+	});
+
 	test('old ones go, but the newest good one of a database that lives', async () => {
 		const target = new_target();
 		const args = ['--backup-target', target, '--backup-interval', '0'];
