@@ -5,6 +5,7 @@ import './styles/layout.css';
 import './styles/components.css';
 import './styles/map.css';
 import './styles/sql.css';
+import './styles/chart.css';
 import './theme';
 
 const place = document.getElementById('app');

@@ -20,6 +20,7 @@ export const databaseTabs: readonly DatabaseTab[] = [
 	{ id: '', label: 'World', view: lazy<DatabaseTabProps>('world', async () => (await import('./world')).WorldTab) },
 	{ id: 'sql', label: 'SQL', view: lazy<DatabaseTabProps>('SQL', async () => (await import('./sql')).SqlTab) },
 	{ id: 'tables', label: 'Tables', view: lazy<DatabaseTabProps>('tables', async () => (await import('./tables')).TablesTab) },
+	{ id: 'usage', label: 'Usage', view: lazy<DatabaseTabProps>('usage', async () => (await import('./usage')).UsageTab) },
 	{ id: 'branches', label: 'Branch & restore', view: lazy<DatabaseTabProps>('branches', async () => (await import('./branches')).BranchesTab) },
 	{ id: 'tokens', label: 'Tokens', view: lazy<DatabaseTabProps>('database tokens', async () => (await import('./database-tokens')).DatabaseTokensTab) },
 	{ id: 'settings', label: 'Settings', view: lazy<DatabaseTabProps>('settings', async () => (await import('./database-settings')).DatabaseSettingsTab) },
