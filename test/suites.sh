@@ -2,8 +2,8 @@
 # Every suite adds to `passed` and `failed`; the sum is the last line of the whole run.
 # shellcheck shell=bash
 
-all_suites=(tidy unit tsan fuzz integration clients console scale crash)
-declare -A build_of=([tidy]=none [unit]=asan [tsan]=tsan [fuzz]=fuzz [integration]=asan [clients]=asan [console]=asan [scale]=release [crash]=release)
+all_suites=(tidy unit tsan fuzz integration clients console scale crash package)
+declare -A build_of=([tidy]=none [unit]=asan [tsan]=tsan [fuzz]=fuzz [integration]=asan [clients]=asan [console]=asan [scale]=release [crash]=release [package]=none)
 log_folder=build-asan/test-logs
 passed=0
 failed=0
@@ -199,6 +199,21 @@ suite_crash() {
 		return
 	}
 	ATOLLD=$root/build/atolld ATOLL=$root/build/atoll run_node crash test/crash/*.test.mjs
+}
+
+# Installs the Debian package in an empty Debian and starts that: as root, where the kernel lets a container have its way.
+suite_package() {
+	local log=$log_folder/package.log good bad
+	wanted_file test/package/run || return 0
+	if [ "$(id -u)" -ne 0 ]; then
+		printf '%-28s NOT RUN: only root can start a machine\n' package
+		return 0
+	fi
+	need "${packages_package[@]}" "${packages_package_test[@]}"
+	{ (dev_package) && test/package/run build-package; } >"$log" 2>&1 </dev/null || true
+	read -r good bad < <(awk '/^[0-9]+ passed, [0-9]+ failed$/ { good = $1; bad = $3; found = 1 }
+		END { print good + 0, found ? bad + 0 : 1 }' "$log")
+	count package "$good" "$bad" "$log"
 }
 
 run_suites() {
