@@ -115,7 +115,7 @@ bool program_run(const char *const *argv, const struct job *job, int *out_status
 		return error_errno(err, errno, "pipe", "the program %s cannot be started", argv[0]);
 	OWNED(fd) int from = ends[0];
 	OWNED(fd) int to = ends[1];
-	pid_t child;
+	pid_t child = -1;
 	if (!start(argv, to, &child, err))
 		return false;
 	fd_cleanup(&to);

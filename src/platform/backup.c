@@ -286,7 +286,7 @@ bool platform_destroy_backup(struct platform *platform, const struct caller *cal
 {
 	OWNED(arena) struct arena arena = {0};
 	OWNED(store_txn) struct store_txn *txn = NULL;
-	struct backup backup;
+	struct backup backup = {0};
 	if (!has_target(platform, err) ||
 	    !platform_find_backup(platform, organization, id, &arena, &backup, err))
 		return false;
@@ -306,7 +306,7 @@ bool backup_seed(struct platform *platform, const struct organization *organizat
 		 const char *uuid, struct error *err)
 {
 	OWNED(arena) struct arena arena = {0};
-	struct backup backup;
+	struct backup backup = {0};
 	if (!has_target(platform, err) ||
 	    !platform_find_backup(platform, organization, id, &arena, &backup, err))
 		return false;
