@@ -52,6 +52,7 @@ static const struct api_error_row rows[ERROR_CODE_COUNT] = {
 	[ERR_INVITE_NOT_FOUND] = {404, "invite_not_found"},
 	[ERR_TOKEN_NOT_FOUND] = {404, "token_not_found"},
 	[ERR_BACKUP_NOT_FOUND] = {404, "backup_not_found"},
+	[ERR_MIGRATION_NOT_FOUND] = {404, "migration_not_found"},
 	[ERR_UPLOAD_NOT_FOUND] = {404, "upload_not_found"},
 	[ERR_ALREADY_EXISTS] = {409, "already_exists"},
 	[ERR_PRIMARY_INSTANCE] = {400, "primary_instance"},

@@ -45,6 +45,8 @@ api_handler api_list_plans, api_get_subscription, api_set_subscription, api_list
 	api_get_billing_customer, api_set_billing_customer, api_list_jwks, api_refuse_jwks;
 
 // backups.c
+api_handler api_list_migrations, api_create_migration, api_get_migration, api_list_migration_databases,
+	api_resume_migration, api_cancel_migration;
 api_handler api_list_backups, api_create_backups, api_get_backup, api_destroy_backup, api_verify_backup,
 	api_restore_backup;
 

@@ -114,4 +114,15 @@ void view_top_queries(struct json_writer *w, const struct query_usage *queries, 
 
 void view_latest_release(struct json_writer *w);
 
+// -- migrations ---------------------------------------------------------------------------------------
+struct migration;
+struct migration_database;
+/// sql NULL leaves it out.
+void view_migration(struct json_writer *w, const struct migration *migration, const char *group,
+		    const char *sql);
+void view_migrations(struct json_writer *w, const struct migration *migrations, size_t count, int64_t total,
+		     const char *group);
+void view_migration_databases(struct json_writer *w, const struct migration_database *databases, size_t count,
+			      int64_t total);
+
 #endif

@@ -90,3 +90,21 @@ const char *error_code_name(enum error_code code)
 	};
 	return code < ERROR_CODE_COUNT ? names[code] : "UNKNOWN";
 }
+
+// By SQLite's primary result code. 1 (SQLITE_ERROR) says nothing by itself: "unknown", as sqld has it.
+static const char *const sqlite_names[] = {
+	[1] = "SQLITE_UNKNOWN",   [2] = "SQLITE_INTERNAL",  [3] = "SQLITE_PERM",
+	[4] = "SQLITE_ABORT",     [5] = "SQLITE_BUSY",      [6] = "SQLITE_LOCKED",
+	[7] = "SQLITE_NOMEM",     [8] = "SQLITE_READONLY",  [9] = "SQLITE_INTERRUPT",
+	[10] = "SQLITE_IOERR",    [11] = "SQLITE_CORRUPT",  [12] = "SQLITE_NOTFOUND",
+	[13] = "SQLITE_FULL",     [14] = "SQLITE_CANTOPEN", [15] = "SQLITE_PROTOCOL",
+	[17] = "SQLITE_SCHEMA",   [18] = "SQLITE_TOOBIG",   [19] = "SQLITE_CONSTRAINT",
+	[20] = "SQLITE_MISMATCH", [21] = "SQLITE_MISUSE",   [22] = "SQLITE_NOLFS",
+	[23] = "SQLITE_AUTH",     [25] = "SQLITE_RANGE",    [26] = "SQLITE_NOTADB",
+};
+
+const char *error_sqlite_name(int sqlite_code)
+{
+	unsigned primary = (unsigned)sqlite_code & 0xFF;
+	return primary < ARRAY_LENGTH(sqlite_names) ? sqlite_names[primary] : NULL;
+}

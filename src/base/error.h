@@ -44,4 +44,8 @@ bool error_context(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3)
 /// The code's name as in error.def, without "ERR_": "FULL".
 const char *error_code_name(enum error_code code);
 
+/// The name of a result code of SQLite without what extends it, as clients know it: "SQLITE_CONSTRAINT"; NULL if there is
+/// none.
+const char *error_sqlite_name(int sqlite_code);
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/job.h"
 #include "engine/database.h"
 #include "engine/policy.h"
 #include "engine/stream.h"
@@ -81,7 +82,8 @@ static bool read_parts(const char *sql, size_t size, struct engine_script *scrip
 		size_t number = engine_script_count(script) + 1;
 		bool last = policy_is_blank(sql + part.size, size - part.size);
 		if (number > SCRIPT_STATEMENTS_MAX)
-			return error_set(err, ERR_BAD_REQUEST, "more than %d statements", SCRIPT_STATEMENTS_MAX);
+			return error_set(err, ERR_BAD_REQUEST, "more than %d statements",
+					 SCRIPT_STATEMENTS_MAX);
 		if (!check_part(&part, last, number, err))
 			return false;
 		buffer_append(&script->statements, &part, sizeof(part));
@@ -164,7 +166,7 @@ static bool read_mark(struct result_sink *sink, const struct value *values, int 
 	(void)count;
 	(void)err;
 	mark->found = true;
-	mark->outcome = !is_text(&values[0], mark->script->hash)  ? SCRIPT_OTHER_TEXT
+	mark->outcome = !is_text(&values[0], mark->script->hash) ? SCRIPT_OTHER_TEXT
 			: is_text(&values[1], mark->script->run) ? SCRIPT_APPLIED
 								 : SCRIPT_WAS_APPLIED;
 	return true;
@@ -196,13 +198,40 @@ static bool set_mark(struct engine_stream *stream, const struct engine_script *s
 	return execute(stream, add, strlen(add), values, 3, NULL, err);
 }
 
+// What statements give is for nobody; while they work they are asked whether to go on.
+struct run_sink {
+	struct result_sink sink;
+	const struct job *job;
+};
+
+static bool any_row(struct result_sink *sink, const struct value *values, int count, struct error *err)
+{
+	(void)values;
+	(void)count;
+	return job_goes_on(((struct run_sink *)(void *)sink)->job, err);
+}
+
+static bool any_tick(struct result_sink *sink, struct error *err)
+{
+	return job_goes_on(((struct run_sink *)(void *)sink)->job, err);
+}
+
+static void begin_anew(struct result_sink *sink)
+{
+	(void)sink;
+}
+
 static bool run_parts(struct engine_stream *stream, const struct engine_script *script, size_t *out_statement,
 		      struct error *err)
 {
 	const struct part *parts = (const void *)script->statements.data;
+	struct run_sink sink = {
+		.sink = {.columns = no_columns, .row = any_row, .restart = begin_anew, .tick = any_tick},
+		.job = script->job};
 	for (size_t i = 0; i < engine_script_count(script); i++) {
 		*out_statement = i + 1;
-		if (!execute(stream, parts[i].sql, parts[i].size, NULL, 0, NULL, err))
+		if (!job_goes_on(script->job, err) ||
+		    !execute(stream, parts[i].sql, parts[i].size, NULL, 0, &sink.sink, err))
 			return false;
 		// ON CONFLICT ROLLBACK and its like fail as well; this is for what nobody thought of.
 		if (engine_stream_is_autocommit(stream))
@@ -237,7 +266,8 @@ bool engine_script_apply(struct engine_database *db, const struct engine_script 
 		return false;
 	bool ok = apply(stream, script, out, out_statement, err);
 	// What is seen of it is told only when it cannot be lost any more.
-	ok = ok && engine_database_settle(db, engine_stream_seen(stream), clock_monotonic_ms() + SETTLE_MS, err);
+	ok = ok &&
+	     engine_database_settle(db, engine_stream_seen(stream), clock_monotonic_ms() + SETTLE_MS, err);
 	engine_stream_close(stream);
 	return ok;
 }

@@ -15,17 +15,19 @@
 #include "base/error.h"
 
 struct engine_database;
+struct job;
 
 enum { SCRIPT_STATEMENTS_MAX = 10000 };
 
 struct engine_script {
-	const char *name; // what it is known by in the database
-	const char *hash; // of its text
-	const char *run;  // who applies it: tells what this run did from what another one did
+	const char *name;      // what it is known by in the database
+	const char *hash;      // of its text
+	const char *run;       // who applies it: tells what this run did from what another one did
+	const struct job *job; // NULL: it goes on to its end
 	struct buffer statements;
 };
 
-/// Takes the text apart; name, hash and run are the caller's, and the text has to live as long.
+/// Takes the text apart; the other members are the caller's, and the text has to live as long.
 /// Fails: ERR_BAD_REQUEST "statement N: …" for what cannot be part of one transaction, or nobody may run; without
 ///        statements; with more than SCRIPT_STATEMENTS_MAX
 MUST_USE bool engine_script_read(const char *sql, size_t size, struct engine_script *out, struct error *err);
@@ -33,9 +35,9 @@ size_t engine_script_count(const struct engine_script *script);
 void engine_script_cleanup(struct engine_script *script);
 
 enum script_outcome {
-	SCRIPT_APPLIED,       // also when the same run had done it before
-	SCRIPT_WAS_APPLIED,   // by another run
-	SCRIPT_OTHER_TEXT,    // a script of this name was, and it was another text
+	SCRIPT_APPLIED,     // also when the same run had done it before
+	SCRIPT_WAS_APPLIED, // by another run
+	SCRIPT_OTHER_TEXT,  // a script of this name was, and it was another text
 };
 
 /// Durable when it returns. After a failure the database is as it was, unless only the disk failed (ERR_IO, ERR_FULL,

@@ -13,8 +13,9 @@ struct fleet;
 ///        ERR_NOT_READY            its primary cannot serve
 ///        ERR_BLOCKED              its owner forbids writing
 ///        and as engine_script_apply
-MUST_USE bool fleet_apply_script(struct fleet *fleet, const char *database, const struct engine_script *script,
-				 enum script_outcome *out, size_t *out_statement, struct error *err);
+MUST_USE bool fleet_apply_script(struct fleet *fleet, const char *database,
+				 const struct engine_script *script, enum script_outcome *out,
+				 size_t *out_statement, struct error *err);
 
 /// The same on a copy that is thrown away. The database and its history do not change.
 MUST_USE bool fleet_try_script(struct fleet *fleet, const char *database, const struct engine_script *script,

@@ -49,6 +49,7 @@ static const struct error_row rows[ERROR_CODE_COUNT] = {
 	[ERR_MEMBER_NOT_FOUND] = {"MEMBER_NOT_FOUND", SHAPE_ERROR, 404},
 	[ERR_INVITE_NOT_FOUND] = {"INVITE_NOT_FOUND", SHAPE_ERROR, 404},
 	[ERR_BACKUP_NOT_FOUND] = {"BACKUP_NOT_FOUND", SHAPE_ERROR, 404},
+	[ERR_MIGRATION_NOT_FOUND] = {"MIGRATION_NOT_FOUND", SHAPE_ERROR, 404},
 	[ERR_UPLOAD_NOT_FOUND] = {"UPLOAD_NOT_FOUND", SHAPE_ERROR, 404},
 	[ERR_TOKEN_NOT_FOUND] = {"TOKEN_NOT_FOUND", SHAPE_ERROR, 404},
 	[ERR_ALREADY_EXISTS] = {"ALREADY_EXISTS", SHAPE_ERROR, 409},
@@ -91,18 +92,6 @@ static const struct error_row rows[ERROR_CODE_COUNT] = {
 	[ERR_SQL_STORE_TOO_LARGE] = {"SQL_STORE_TOO_LARGE", SHAPE_STATEMENT, 400},
 };
 
-// By SQLite's primary result code. 1 (SQLITE_ERROR) says nothing by itself: "unknown", as sqld has it.
-static const char *const sqlite_codes[] = {
-	[1] = "SQLITE_UNKNOWN",   [2] = "SQLITE_INTERNAL",  [3] = "SQLITE_PERM",
-	[4] = "SQLITE_ABORT",     [5] = "SQLITE_BUSY",      [6] = "SQLITE_LOCKED",
-	[7] = "SQLITE_NOMEM",     [8] = "SQLITE_READONLY",  [9] = "SQLITE_INTERRUPT",
-	[10] = "SQLITE_IOERR",    [11] = "SQLITE_CORRUPT",  [12] = "SQLITE_NOTFOUND",
-	[13] = "SQLITE_FULL",     [14] = "SQLITE_CANTOPEN", [15] = "SQLITE_PROTOCOL",
-	[17] = "SQLITE_SCHEMA",   [18] = "SQLITE_TOOBIG",   [19] = "SQLITE_CONSTRAINT",
-	[20] = "SQLITE_MISMATCH", [21] = "SQLITE_MISUSE",   [22] = "SQLITE_NOLFS",
-	[23] = "SQLITE_AUTH",     [25] = "SQLITE_RANGE",    [26] = "SQLITE_NOTADB",
-};
-
 const struct error_row *errors_row(enum error_code code)
 {
 	ASSERT(code > ERR_NONE && code < ERROR_CODE_COUNT && rows[code].wire_code != NULL);
@@ -111,10 +100,8 @@ const struct error_row *errors_row(enum error_code code)
 
 const char *errors_wire_code(const struct error *err)
 {
-	unsigned primary = (unsigned)err->sqlite_code & 0xFF;
-	if (err->code == ERR_SQLITE && primary < ARRAY_LENGTH(sqlite_codes) && sqlite_codes[primary])
-		return sqlite_codes[primary];
-	return errors_row(err->code)->wire_code;
+	const char *name = err->code == ERR_SQLITE ? error_sqlite_name(err->sqlite_code) : NULL;
+	return name ? name : errors_row(err->code)->wire_code;
 }
 
 int errors_close_code(const struct error *err, const char **out_reason)

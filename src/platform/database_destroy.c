@@ -21,6 +21,8 @@ void databases_remove(struct store_txn *txn, int64_t organization, int64_t group
 	for (size_t i = 0; i < ARRAY_LENGTH(steps); i++)
 		run_for_group(txn, steps[i], organization, group);
 	if (group == 0) {
+		run_for_group(txn, SQL_REMOVE_MIGRATION_DATABASES, organization, 0);
+		run_for_group(txn, SQL_REMOVE_MIGRATIONS, organization, 0);
 		run_for_group(txn, SQL_REMOVE_GROUP_LOCATIONS, organization, 0);
 		run_for_group(txn, SQL_REMOVE_GROUPS, organization, 0);
 	}

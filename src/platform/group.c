@@ -314,6 +314,8 @@ static void remove_group(struct store_txn *txn, const struct organization *organ
 			 const struct group *group, struct buffer *out_uuids)
 {
 	databases_remove(txn, organization->row, group->row, out_uuids);
+	change(txn, SQL_REMOVE_MIGRATION_DATABASES, organization, group);
+	change(txn, SQL_REMOVE_MIGRATIONS, organization, group);
 	change(txn, SQL_REMOVE_GROUP_LOCATIONS, organization, group);
 	change(txn, SQL_REMOVE_GROUPS, organization, group);
 	group_revoke_tokens(txn, group);

@@ -19,6 +19,7 @@
 #include "platform/user.h"
 
 struct backups;
+struct migrations;
 struct lost_event;
 struct oauth;
 struct passwords;
@@ -57,6 +58,7 @@ struct platform {
 
 	struct usage_meter *usage_meter; // NULL once finished
 	struct backups *backups;         // backup.c; NULL: none are made
+	struct migrations *migrations;   // migration_runner.c
 };
 
 // -- backup.c
@@ -288,6 +290,16 @@ void uploads_close(struct platform *platform);
 void uploads_forget(struct platform *platform, const char *database);
 /// Whether a file becomes the database's content at this moment: it must have no instances then.
 bool upload_is_taken_over(struct platform *platform, const char *database);
+
+// -- migration_runner.c
+void migrations_open(struct platform *platform);
+/// What was under way when the process ended goes on.
+MUST_USE bool migrations_resume(struct platform *platform, struct error *err);
+/// There is something to do.
+void migrations_poke(struct platform *platform);
+/// Stops where they are; before the fleet is closed.
+void migrations_finish(struct platform *platform);
+void migrations_close(struct platform *platform);
 
 // -- fleet_events.c
 void fleet_events_connect(struct platform *platform);

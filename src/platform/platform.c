@@ -48,6 +48,7 @@ bool platform_open(const struct platform_options *options, struct platform **out
 									   : LOGIN_FAILURES_MAX);
 	pthread_mutex_init(&platform->instances_mutex, NULL);
 	uploads_open(platform, options);
+	migrations_open(platform);
 	clock_cond_init(&platform->instances_changed);
 	if (!read_lists(platform, options, err) ||
 	    !fleet_open_platform(platform->fleet, &platform->store, err) ||
@@ -57,7 +58,8 @@ bool platform_open(const struct platform_options *options, struct platform **out
 	}
 	platform->access = access_create(platform->store);
 	fleet_events_connect(platform);
-	if (!fleet_events_resume(platform, err) || !uploads_resume(platform, err)) {
+	if (!fleet_events_resume(platform, err) || !uploads_resume(platform, err) ||
+	    !migrations_resume(platform, err)) {
 		platform_close(platform);
 		return false;
 	}
@@ -71,6 +73,7 @@ void platform_finish(struct platform *platform)
 	if (!platform)
 		return;
 	backups_finish(platform);
+	migrations_finish(platform);
 	usage_meter_store(platform->usage_meter, NULL);
 	usage_meter_stop(TAKE(platform->usage_meter));
 	uploads_finish(platform);
@@ -81,6 +84,7 @@ void platform_close(struct platform *platform)
 	if (!platform)
 		return;
 	backups_close(platform);
+	migrations_close(platform);
 	usage_meter_stop(platform->usage_meter);
 	uploads_close(platform);
 	fleet_events_forget(platform);

@@ -35,8 +35,11 @@ static const char *const backups[] = {
 static const char *const history[] = {
 #include "0006-history.sql.inc"
 };
-static const char *const *const migrations[] = {foundations,  organizations, usage,
-						offline_sync, backups,       history};
+static const char *const group_migrations[] = {
+#include "0007-group-migrations.sql.inc"
+};
+static const char *const *const migrations[] = {foundations, organizations, usage,           offline_sync,
+						backups,     history,       group_migrations};
 
 const char *sql_text(enum sql_id id)
 {
