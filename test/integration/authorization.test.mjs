@@ -60,6 +60,7 @@ before(async () => {
 	await make('POST', `/v2/organizations/${org}/invites`, { email: 'guest@example.com' });
 	await make('POST', '/v1/auth/api-tokens/narrow', { organization: org });
 	usual.backup = await fresh_backup();
+	usual.migration = (await make('POST', `${base}/groups/home/migrations`, { name: 'first', sql: 'SELECT 1' })).migration.id;
 	const revoked = await mint('revoked', olga);
 	await make('DELETE', '/v1/auth/api-tokens/revoked');
 	token_of = {
@@ -108,6 +109,15 @@ async function fresh_backup() {
 	const { backups: [{ id }] } = await make('POST', `${base}/backups`, { database: 'alone' });
 	await until('the backup', async () => (await make('GET', `${base}/backups/${id}`)).backup.state === 'complete');
 	return id;
+}
+
+async function migrations_rest() {
+	await until('migrations to end', async () => (await make('GET', `${base}/groups/home/migrations`)).migrations.every((one) => one.ended_at));
+}
+
+async function a_migration() {
+	await migrations_rest();
+	return { path: { id: usual.migration } };
 }
 
 async function fresh_group() {
@@ -226,6 +236,17 @@ const requests = {
 	async 'POST /v1/organizations/{org}/groups/{group}/transfer'({ fresh }) {
 		return { path: fresh ? { group: await fresh_group() } : {}, body: { organization: 'target' } };
 	},
+
+	// In a group that is migrated by nobody else meanwhile; a token of the group alone needs its own.
+	async 'POST /v1/organizations/{org}/groups/{group}/migrations'() {
+		await migrations_rest();
+		return { body: { name: fresh_name('migration'), sql: 'SELECT 1' } };
+	},
+	'GET /v1/organizations/{org}/groups/{group}/migrations/{id}': a_migration,
+	'GET /v1/organizations/{org}/groups/{group}/migrations/{id}/databases': a_migration,
+	'POST /v1/organizations/{org}/groups/{group}/migrations/{id}/resume': a_migration,
+	'POST /v1/organizations/{org}/groups/{group}/migrations/{id}/retry': a_migration,
+	'POST /v1/organizations/{org}/groups/{group}/migrations/{id}/cancel': a_migration,
 
 	'POST /v1/organizations/{org}/databases': () => ({ body: { name: fresh_name('db'), group: 'home' } }),
 	'POST /v1/organizations/{org}/backups': () => ({ body: { database: 'alone' } }),

@@ -379,6 +379,22 @@ test('the life of an organization, by every route', async (t) => {
 		await call('POST', `${o}/databases/seeded/instances`, { location: 'ord' });
 		await upload(`${o}/databases/seeded/seed`, file.bytes, { status: 409 });
 	});
+	await t.test('migrations', async () => {
+		const at = `${o}/groups/main/migrations`;
+		const { migration } = await call('POST', at, { name: 'm', sql: 'CREATE TABLE IF NOT EXISTS migrated (x)', dry_run: 'all', apply: true, concurrency: 1, pause_ms: 0, max_failures: 1 });
+		const ended = () => until('the migration', async () => (await call('GET', `${at}/${migration.id}`)).migration.ended_at);
+		await ended();
+		await call('GET', `${at}?page=1&page_size=10`);
+		await call('GET', `${at}/${migration.id}/databases?status=done&page=1&page_size=10`);
+		await call('GET', `${at}/${migration.id}/databases?status=odd`, undefined, { status: 400 });
+		await call('GET', `${at}/none`, undefined, { status: 404 });
+		await call('POST', at, { name: 'm', sql: 'VACUUM' }, { status: 400 });
+		for (const verb of ['resume', 'retry']) {
+			await call('POST', `${at}/${migration.id}/${verb}`);
+			await ended();
+		}
+		await call('POST', `${at}/${migration.id}/cancel`);
+	});
 	await t.test('backups', async () => {
 		const { backups } = await call('POST', `${o}/backups`, { database: 'dumped' });
 		const at = `${o}/backups/${backups[0].id}`;
