@@ -17,10 +17,10 @@ static const char *const codes[] = {
 	"insufficient_scope", "org_not_found",      "database_not_found", "group_not_found",
 	"instance_not_found", "location_not_found", "member_not_found",   "invite_not_found",
 	"token_not_found",    "upload_not_found",   "backup_not_found",   "migration_not_found",
-	"already_exists",
-	"primary_instance",   "delete_protected",   "group_member",       "not_ready",
-	"quota_exceeded",     "route_not_found",    "method_not_allowed", "body_too_large",
-	"unsupported_media",  "rate_limited",       "unavailable",        "internal",
+	"already_exists",     "primary_instance",   "delete_protected",   "group_member",
+	"not_ready",          "quota_exceeded",     "route_not_found",    "method_not_allowed",
+	"body_too_large",     "unsupported_media",  "rate_limited",       "unavailable",
+	"internal",
 };
 
 static bool is_listed(const char *code)
