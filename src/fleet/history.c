@@ -171,10 +171,10 @@ struct fleet_instance *fleet_history_instance(struct fleet_history *history)
 	return history->primary;
 }
 
-void fleet_history_count(struct fleet_history *history, uint64_t bytes)
+void fleet_history_count(struct fleet_history *history, enum fleet_synced how, uint64_t bytes)
 {
 	struct fleet_database *database = history->primary->database;
-	fleet_count_synced(database->fleet, database->uuid, history->primary->spec.uuid, bytes);
+	fleet_count_synced(database->fleet, database->uuid, history->primary->spec.uuid, how, bytes);
 }
 
 // Each holds a connection, and the write-ahead log from being shortened.

@@ -16,7 +16,8 @@
 #include "base/crypt.h"
 #include "base/error.h"
 #include "fleet/generations.h" // struct generation
-#include "fleet/recent.h"      // recent_visit
+#include "fleet/meter.h"
+#include "fleet/recent.h" // recent_visit
 
 struct fleet;
 struct fleet_history;
@@ -60,7 +61,7 @@ void fleet_history_tend(struct fleet_history *history);
 /// The primary's instance, held by the history: for sessions on it.
 struct fleet_instance *fleet_history_instance(struct fleet_history *history);
 /// Bytes that were sent of it (fleet/meter.h).
-void fleet_history_count(struct fleet_history *history, uint64_t bytes);
+void fleet_history_count(struct fleet_history *history, enum fleet_synced how, uint64_t bytes);
 
 /// Whether the database is for replicas that work offline, and for no others (its configuration).
 bool fleet_history_serves_offline(struct fleet_history *history);

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "engine/usage.h"
 #include "fleet/internal.h"
+#include "fleet/seen.h"
 #include "fleet/survey.h"
 
 _Static_assert((int)METER_SQL_BYTES_MAX == (int)USAGE_SQL_BYTES_MAX, "texts are cut where they are counted");
@@ -33,8 +35,9 @@ struct metered_total {
 	struct metered_total *next;
 	char uuid[CRYPT_UUID_TEXT_BYTES];
 	struct usage_counts counts;
-	uint64_t bytes_synced;
-	bool told; // to the survey under way
+	uint64_t synced[SYNCED_COUNT];
+	struct seen replicas; // in clients' processes
+	bool told;            // to the survey under way
 };
 
 void meter_init(struct meter *meter)
@@ -53,11 +56,18 @@ static void free_entries(struct metered_database *entry)
 	}
 }
 
+static void free_total(struct metered_total *total)
+{
+	if (total)
+		seen_cleanup(&total->replicas);
+	free(total);
+}
+
 static void free_totals(struct metered_total *total)
 {
 	while (total) {
 		struct metered_total *next = total->next;
-		free(total);
+		free_total(total);
 		total = next;
 	}
 }
@@ -159,15 +169,12 @@ static void add_counts(struct usage_counts *to, const struct usage_counts *more)
 
 // The last words of an instance that is gone make no new entry: its database may be, too.
 static void add_total_locked(struct meter *meter, const char *uuid, bool gone,
-			     const struct usage_counts *counts, uint64_t bytes_synced)
+			     const struct usage_counts *counts)
 {
 	struct metered_total *total = gone ? *total_place_locked(meter, uuid) : total_locked(meter, uuid);
-	if (total) {
+	if (total)
 		add_counts(&total->counts, counts);
-		total->bytes_synced += bytes_synced;
-	}
 	add_counts(&meter->all, counts);
-	meter->all_synced += bytes_synced;
 }
 
 static void forget_total_locked(struct meter *meter, const char *uuid)
@@ -176,7 +183,7 @@ static void forget_total_locked(struct meter *meter, const char *uuid)
 	struct metered_total *total = *at;
 	if (total)
 		*at = total->next;
-	free(total);
+	free_total(total);
 }
 
 static void tell_total(struct survey_database *row, const struct metered_total *total)
@@ -184,7 +191,10 @@ static void tell_total(struct survey_database *row, const struct metered_total *
 	row->statements = total->counts.runs;
 	row->rows_read = total->counts.rows_read;
 	row->rows_written = total->counts.rows_written;
-	row->bytes_synced = total->bytes_synced;
+	memcpy(row->synced, total->synced, sizeof(row->synced));
+	for (int i = 0; i < SYNCED_COUNT; i++)
+		row->bytes_synced += total->synced[i];
+	row->client_replicas = seen_count(&total->replicas, clock_coarse_ms());
 }
 
 // Of the databases that are not open.
@@ -222,6 +232,9 @@ void meter_tell_totals(struct meter *meter, struct survey *survey)
 	survey->rows_written = meter->all.rows_written;
 	survey->bytes_synced = meter->all_synced;
 	pthread_mutex_unlock(&meter->mutex);
+	rows = (void *)survey->databases.data;
+	for (size_t i = 0; i < survey->databases.size / sizeof(*rows); i++)
+		survey->client_replicas += rows[i].client_replicas;
 }
 
 // -- counting -----------------------------------------------------------------------------------------
@@ -242,7 +255,7 @@ void meter_collect(struct fleet_instance *instance)
 	pthread_mutex_lock(&meter->mutex);
 	struct metered_instance *metered = place_for_locked(meter, instance, news, &entry);
 	if (used)
-		add_total_locked(meter, instance->database->uuid, gone, &usage.counts, 0);
+		add_total_locked(meter, instance->database->uuid, gone, &usage.counts);
 	if (metered) {
 		add_counts(&metered->counts, &usage.counts);
 		if (!gone)
@@ -266,12 +279,22 @@ void meter_forget_storage(struct fleet *fleet, const char *database, const char 
 	pthread_mutex_unlock(&fleet->meter.mutex);
 }
 
-void fleet_count_synced(struct fleet *fleet, const char *database, const char *instance, uint64_t bytes)
+void fleet_count_synced(struct fleet *fleet, const char *database, const char *instance,
+			enum fleet_synced how, uint64_t bytes)
 {
 	pthread_mutex_lock(&fleet->meter.mutex);
 	struct metered_database *entry = entry_locked(&fleet->meter, database);
 	instance_locked(entry, instance)->bytes_synced += bytes;
-	add_total_locked(&fleet->meter, database, false, &(struct usage_counts){0}, bytes);
+	total_locked(&fleet->meter, database)->synced[how] += bytes;
+	fleet->meter.all_synced += bytes;
+	pthread_mutex_unlock(&fleet->meter.mutex);
+}
+
+void fleet_saw_replica(struct fleet *fleet, const char *database, const char *address, const char *credential)
+{
+	uint64_t key = fleet_hash(address) * 0x9e3779b97f4a7c15U ^ fleet_hash(credential);
+	pthread_mutex_lock(&fleet->meter.mutex);
+	seen_note(&total_locked(&fleet->meter, database)->replicas, key, clock_coarse_ms());
 	pthread_mutex_unlock(&fleet->meter.mutex);
 }
 

@@ -41,7 +41,13 @@ struct fleet_usage_sink {
 /// NULL means all. The texts are the fleet's and valid during the callback.
 void fleet_take_usage(struct fleet *fleet, const char *database, const struct fleet_usage_sink *sink);
 
-/// Bytes that left an instance as pages rather than rows: exports and, later, replicas in clients.
-void fleet_count_synced(struct fleet *fleet, const char *database, const char *instance, uint64_t bytes);
+/// How they left: the protocols of replicas in clients' processes (spec/replication.md), or whole files.
+enum fleet_synced { SYNCED_FRAMES, SYNCED_OFFLINE, SYNCED_PAGES, SYNCED_EXPORT, SYNCED_COUNT };
+/// Bytes that left an instance as pages rather than rows.
+void fleet_count_synced(struct fleet *fleet, const char *database, const char *instance,
+			enum fleet_synced how, uint64_t bytes);
+/// A replica in a client's process has asked for something. Those at one address with one credential are told as one.
+void fleet_saw_replica(struct fleet *fleet, const char *database, const char *address,
+		       const char *credential);
 
 #endif

@@ -117,6 +117,10 @@ static void write_statements(struct fleet *fleet, const struct survey *survey, s
 	counter(out, "atoll_synced_bytes_total",
 		"Bytes that left as pages: to replicas in clients' processes, and exports.",
 		survey->bytes_synced);
+	gauge(out, "atoll_client_replicas",
+	      "Replicas in clients' processes seen in the last 5 minutes; those of one address and token are "
+	      "one.",
+	      (double)survey->client_replicas);
 	exposition_family(out, "atoll_statement_errors_total", "counter", "Statements that failed, by code.");
 	for (int code = 1; code < ERROR_CODE_COUNT; code++) {
 		uint64_t count = tally_get(&fleet->statement_errors[code]);

@@ -265,7 +265,7 @@ static void count_export(struct fleet *fleet, const char *database, uint64_t siz
 	OWNED(fleet_instance) struct fleet_instance *primary = NULL;
 	struct error ignored;
 	if (acquire_primary(fleet, database, &primary, &ignored))
-		fleet_count_synced(fleet, database, primary->spec.uuid, size);
+		fleet_count_synced(fleet, database, primary->spec.uuid, SYNCED_EXPORT, size);
 }
 
 bool fleet_export(struct fleet *fleet, const char *database, int *out_fd, uint64_t *out_size,

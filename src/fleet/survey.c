@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "fleet/internal.h"
 
 void survey_cleanup(struct survey *survey)
@@ -18,6 +19,8 @@ static void survey_primary(struct survey *survey, struct survey_database *row,
 	row->storage_bytes = engine_database_size_bytes(instance->engine);
 	row->history_bytes = numbers.segment_bytes + numbers.base_bytes;
 	survey->history_bytes += row->history_bytes;
+	int64_t age_ms = numbers.oldest_ms > 0 ? clock_wall_ms() - numbers.oldest_ms : 0;
+	row->history_age_ms = age_ms > 0 ? age_ms : 0;
 	survey->primaries++;
 	if (numbers.oldest_ms > 0 &&
 	    (survey->history_oldest_ms == 0 || numbers.oldest_ms < survey->history_oldest_ms))

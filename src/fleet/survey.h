@@ -14,6 +14,7 @@
 
 #include "base/buffer.h"
 #include "base/crypt.h"
+#include "fleet/meter.h"
 
 struct fleet;
 
@@ -23,10 +24,13 @@ struct survey_database {
 	uint64_t rows_read;
 	uint64_t rows_written;
 	uint64_t bytes_synced;
-	bool open;              // else the rest is 0
-	uint64_t storage_bytes; // of its primary
+	uint64_t synced[SYNCED_COUNT]; // by protocol
+	uint64_t client_replicas;      // in clients' processes, seen lately (fleet/seen.h)
+	bool open;                     // else the rest is 0
+	uint64_t storage_bytes;        // of its primary
 	uint64_t history_bytes;
-	uint64_t lag_frames; // of its slowest replica
+	int64_t history_age_ms; // of the oldest moment that it can be restored to; 0: none
+	uint64_t lag_frames;    // of its slowest replica
 	int64_t lag_ms;
 };
 
@@ -48,6 +52,7 @@ struct survey {
 	uint64_t rows_read;
 	uint64_t rows_written;
 	uint64_t bytes_synced;
+	uint64_t client_replicas;
 };
 
 void fleet_survey(struct fleet *fleet, struct survey *out);

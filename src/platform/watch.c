@@ -43,6 +43,8 @@ struct measure {
 	double unit;   // what is shown is divided by it; 0: a whole number
 };
 
+static const char synced_name[] = "atoll_database_synced_bytes_total";
+
 #define ROW(member) offsetof(struct survey_database, member)
 static const struct measure measures[] = {
 	{"atoll_database_statements_total", "counter", "Statements of the databases that ran most.",
@@ -51,8 +53,14 @@ static const struct measure measures[] = {
 	 ROW(rows_read), 0},
 	{"atoll_database_rows_written_total", "counter", "Rows written, of the databases that wrote most.",
 	 ROW(rows_written), 0},
-	{"atoll_database_synced_bytes_total", "counter",
-	 "Bytes that left as pages, of the databases that sent most.", ROW(bytes_synced), 0},
+	{synced_name, "counter", "Bytes that left as pages, by protocol, of the databases that sent most.",
+	 ROW(bytes_synced), 0},
+	{"atoll_database_client_replicas", "gauge",
+	 "Replicas in clients' processes seen in the last 5 minutes, of the databases that have most.",
+	 ROW(client_replicas), 0},
+	{"atoll_database_history_age_seconds", "gauge",
+	 "Age of the oldest moment that can be restored, of the open databases that reach back furthest.",
+	 ROW(history_age_ms), 1000},
 	{"atoll_database_storage_bytes", "gauge", "Content of the largest open databases.",
 	 ROW(storage_bytes), 0},
 	{"atoll_database_history_bytes", "gauge", "History of the open databases that have most.",
@@ -75,9 +83,31 @@ static int by_measure(const void *a, const void *b, void *context)
 	return left > right ? -1 : left < right ? 1 : 0;
 }
 
-static void write_row(struct buffer *out, const struct measure *measure, const struct named *named,
-		      uint64_t value)
+static void write_synced(struct buffer *out, const struct named *named, const struct survey_database *row)
 {
+	static const char *const protocols[SYNCED_COUNT] = {
+		[SYNCED_FRAMES] = "frames",
+		[SYNCED_OFFLINE] = "offline",
+		[SYNCED_PAGES] = "pages",
+		[SYNCED_EXPORT] = "export",
+	};
+	for (int i = 0; i < SYNCED_COUNT; i++) {
+		if (row->synced[i] > 0)
+			exposition_count(out, synced_name,
+					 LABELS("organization", named->organization, "database",
+						named->database, "protocol", protocols[i]),
+					 row->synced[i]);
+	}
+}
+
+static void write_row(struct buffer *out, const struct measure *measure, const struct named *named,
+		      const struct survey_database *row)
+{
+	if (measure->name == synced_name) {
+		write_synced(out, named, row);
+		return;
+	}
+	uint64_t value = value_of(row, measure);
 	const char *const *labels = LABELS("organization", named->organization, "database", named->database);
 	if (measure->unit > 0)
 		exposition_number(out, measure->name, labels, (double)value / measure->unit);
@@ -99,7 +129,7 @@ static void write_measure(struct platform *platform, struct survey *survey, cons
 		struct named named;
 		if (!find_name(platform, rows[i].uuid, &arena, &named))
 			continue;
-		write_row(out, measure, &named, value_of(&rows[i], measure));
+		write_row(out, measure, &named, &rows[i]);
 		written++;
 	}
 }

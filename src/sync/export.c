@@ -42,7 +42,7 @@ static void release(struct export *export)
 {
 	page_source_close(export->source);
 	if (export->history && export->sent_bytes > 0)
-		fleet_history_count(export->history, export->sent_bytes);
+		fleet_history_count(export->history, SYNCED_OFFLINE, export->sent_bytes);
 	fleet_history_close(export->history);
 	buffer_cleanup(&export->piece);
 }

@@ -215,7 +215,7 @@ static void pull_on_worker(void *context, struct net_request *request)
 	} else if (net_reply_body(request)->size == 0) {
 		answer_end(request, &generation);
 	} else {
-		fleet_history_count(history, net_reply_body(request)->size);
+		fleet_history_count(history, SYNCED_OFFLINE, net_reply_body(request)->size);
 		net_reply_type(request, "application/octet-stream");
 		net_request_finish(request);
 	}

@@ -25,7 +25,7 @@ static void release(struct pull *pull)
 		admission_leave(pull->sync->snapshots, pull->grant.database);
 	pull->admitted = false;
 	if (pull->history && pull->bytes > 0)
-		fleet_history_count(pull->history, pull->bytes);
+		fleet_history_count(pull->history, SYNCED_FRAMES, pull->bytes);
 	fleet_history_close(TAKE(pull->history));
 	buffer_cleanup(&pull->piece);
 }

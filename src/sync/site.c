@@ -5,6 +5,7 @@
 #include "base/admission.h"
 #include "base/arena.h"
 #include "base/json_write.h"
+#include "fleet/meter.h"
 #include "net/target.h"
 #include "sync/export.h"
 #include "sync/internal.h"
@@ -25,7 +26,11 @@ bool sync_authorize(struct sync *sync, const struct net_request *request, struct
 	const char *credential = net_request_header(request, "authorization");
 	if (!credential)
 		credential = net_request_header(request, "x-authorization");
-	return access_check(sync->access, net_request_label(request), credential, out, err);
+	if (!access_check(sync->access, net_request_label(request), credential, out, err))
+		return false;
+	fleet_saw_replica(sync->fleet, out->database, net_request_peer(request),
+			  credential ? credential : "");
+	return true;
 }
 
 static int status_of(const struct error *err)

@@ -44,7 +44,7 @@ static void release(struct updates *updates)
 {
 	page_source_close(updates->source);
 	if (updates->history && updates->sent_bytes > 0)
-		fleet_history_count(updates->history, updates->sent_bytes);
+		fleet_history_count(updates->history, SYNCED_PAGES, updates->sent_bytes);
 	fleet_history_close(updates->history);
 	buffer_cleanup(&updates->piece);
 }

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { parse_exposition } from '../lib/exposition.mjs';
+import { pull } from '../lib/pages.mjs';
 import { request, run_atolld, startServer, until } from '../lib/server.mjs';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'atoll-metrics-'));
@@ -171,6 +172,42 @@ describe('metrics', () => {
 			if (name.startsWith('atoll_database_')) assert.ok(samples.length <= 3, name);
 		const count = [...metrics.families.values()].reduce((sum, { samples }) => sum + samples.length, 0);
 		assert.ok(count < 1000, `${count} samples`);
+	});
+
+	test('what replicas in clients’ processes get is told by database and protocol, and how many there are', async () => {
+		const own = await startServer();
+		try {
+			const [pages, offline] = [await own.createDatabase('of-pages'), await own.createDatabase('of-offline')];
+			for (const { label } of [pages, offline]) await own.rows(label, 'CREATE TABLE t(x)');
+			assert.equal((await own.api('PATCH', `${offline.path}/configuration`, { offline_sync: true })).status, 200);
+			const before_all = await scrape(own);
+			assert.equal(before_all.value('atoll_client_replicas'), 0);
+			assert.deepEqual(before_all.samples('atoll_database_synced_bytes_total'), []);
+			const of = (database, protocol) => ({ organization: own.organization, database, protocol });
+
+			for (let i = 0; i < 3; i++) await pull(own, pages.label);
+			const second = (await own.api('POST', `${pages.path}/auth/tokens?authorization=read-only`)).json.jwt;
+			await pull(own, pages.label, {}, { token: second });
+			const info = await own.data_plane(offline.label, '/info', undefined, { method: 'GET' });
+			const copied = await own.data_plane(offline.label, `/export/${info.json.current_generation}`, undefined, { method: 'GET' });
+			assert.equal(copied.status, 200);
+			assert.equal((await own.data_plane(offline.label, '/info', undefined, { method: 'GET', token: 'none' })).status, 401);
+
+			let metrics;
+			await until('the bytes to be counted', async () => {
+				metrics = await scrape(own);
+				return metrics.samples('atoll_database_synced_bytes_total').length === 2;
+			});
+			assert.ok(metrics.value('atoll_database_synced_bytes_total', of('of-pages', 'pages')) >= 4 * 8192);
+			assert.equal(metrics.value('atoll_database_synced_bytes_total', of('of-offline', 'offline')), copied.bytes.length);
+			assert.equal(metrics.value('atoll_client_replicas'), 3, 'two tokens at the one, one at the other');
+			assert.equal(metrics.value('atoll_database_client_replicas', { database: 'of-pages' }), 2);
+			assert.equal(metrics.value('atoll_database_client_replicas', { database: 'of-offline' }), 1);
+			assert.ok(metrics.value('atoll_database_history_bytes', { database: 'of-pages' }) > 8192);
+			assert.ok(metrics.value('atoll_database_history_age_seconds', { database: 'of-pages' }) > 0);
+		} finally {
+			await own.stop();
+		}
 	});
 
 	test('a database that is destroyed is named no more, and what it did is still in the sums', async () => {

@@ -140,7 +140,7 @@ static void each_instance_counts_what_ran_there(void **state)
 	world_must(session, "INSERT INTO t VALUES (7,'g')");
 	assert_true(world_quick_run(world, world_database(0), world_replica(0).text,
 				    "SELECT v FROM t WHERE id=7", NULL, &err));
-	fleet_count_synced(world->fleet, world_database(0).text, world_replica(0).text, 1234);
+	fleet_count_synced(world->fleet, world_database(0).text, world_replica(0).text, SYNCED_PAGES, 1234);
 	struct taken taken = take_anew(world);
 	assert_int_equal(taken.replica_read, 2);
 	assert_int_equal(taken.replica_written, 0);
