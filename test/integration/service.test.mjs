@@ -96,19 +96,20 @@ function start_activated(t, fds, { stderr = 'pipe', env = {} } = {}) {
 	return seen;
 }
 
-async function listen(t) {
+// Bound and listening; whoever hands it over closes it, or would take its connections, too.
+async function listen() {
 	const socket = net.createServer();
 	socket.listen(0, '127.0.0.1');
 	await once(socket, 'listening');
-	t.after(() => socket.close());
 	return socket;
 }
 
 describe('a listening socket that was handed over', () => {
 	test('is served instead of the address of the settings', async (t) => {
-		const socket = await listen(t);
+		const socket = await listen();
 		const { port } = socket.address();
 		const server = start_activated(t, [socket._handle.fd]);
+		socket.close();
 		await until('ready', () => /^ready .*\n/m.test(server.stdout));
 		assert.match(server.stdout, new RegExp(`ready http://127\\.0\\.0\\.1:${port}\\n`));
 		assert.equal((await request(`http://127.0.0.1:${port}/health`)).status, 200);
@@ -117,8 +118,9 @@ describe('a listening socket that was handed over', () => {
 	});
 
 	test('is one: of two it is not known which', async (t) => {
-		const sockets = [await listen(t), await listen(t)];
+		const sockets = [await listen(), await listen()];
 		const server = start_activated(t, sockets.map((socket) => socket._handle.fd));
+		for (const socket of sockets) socket.close();
 		assert.deepEqual(await server.ended, [2, null]);
 		assert.match(server.stderr, /2 sockets were handed over \(LISTEN_FDS\)/);
 	});
@@ -204,13 +206,14 @@ test('--print-config shows every setting and where it comes from, and no secret'
 });
 
 test('under the journal, lines begin with their priority', async (t) => {
-	const socket = await listen(t);
+	const socket = await listen();
 	const folder = folder_of(t);
 	const log = path.join(folder, 'stderr');
 	const fd = openSync(log, 'w');
 	const { statSync, readFileSync } = await import('node:fs');
 	const { dev, ino } = statSync(log);
 	const server = start_activated(t, [socket._handle.fd], { stderr: fd, env: { JOURNAL_STREAM: `${dev}:${ino}` } });
+	socket.close();
 	await until('ready', () => /^ready .*\n/m.test(server.stdout));
 	server.child.kill('SIGTERM');
 	assert.deepEqual(await server.ended, [0, null]);
