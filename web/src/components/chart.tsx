@@ -49,7 +49,7 @@ function optionsOf(width: number, series: readonly Series[], format: (value: num
 		legend: { show: false },
 		hooks: { setCursor: [tell] },
 		cursor: { y: false },
-		scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
+		scales: { y: { range: (_, __, most) => [0, Math.max(10, most * 1.08)] } },
 		axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map(format) }],
 		series: [
 			{},
@@ -57,6 +57,7 @@ function optionsOf(width: number, series: readonly Series[], format: (value: num
 				label,
 				stroke: colourOf(colour),
 				fill: colourOf(colour),
+				width: 0,
 				...(bars ? { paths: bars } : {}),
 				points: { show: false },
 			})),

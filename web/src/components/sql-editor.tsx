@@ -75,7 +75,7 @@ export function SqlEditor({ content, schema, onValue, onRun }: SqlEditorProps) {
 					drawSelection(),
 					bracketMatching(),
 					closeBrackets(),
-					autocompletion(),
+					autocompletion({ icons: false }),
 					highlightActiveLine(),
 					syntaxHighlighting(colours),
 					// Tab goes on to the next control, so that the keyboard does not get stuck here.
