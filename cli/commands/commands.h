@@ -60,6 +60,11 @@ bool command_group_rename(struct call *call, struct error *err);
 bool command_group_unarchive(struct call *call, struct error *err);
 bool command_group_update(struct call *call, struct error *err);
 bool command_group_protection(struct call *call, struct error *err);
+bool command_group_migrate(struct call *call, struct error *err);
+bool command_group_migrations_list(struct call *call, struct error *err);
+bool command_group_migrations_show(struct call *call, struct error *err);
+bool command_group_migrations_resume(struct call *call, struct error *err);
+bool command_group_migrations_cancel(struct call *call, struct error *err);
 
 bool command_db_create(struct call *call, struct error *err);
 bool command_db_import(struct call *call, struct error *err);
