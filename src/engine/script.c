@@ -177,17 +177,17 @@ static void forget_mark(struct result_sink *sink)
 	((struct mark_sink *)(void *)sink)->found = false;
 }
 
+static const char make_table[] = "CREATE TABLE IF NOT EXISTS _atoll_migrations (name TEXT PRIMARY KEY,"
+				 " hash TEXT NOT NULL, run TEXT NOT NULL, applied_at TEXT NOT NULL)";
+
 static bool look_for_mark(struct engine_stream *stream, const struct engine_script *script,
 			  struct mark_sink *out, struct error *err)
 {
-	static const char make[] = "CREATE TABLE IF NOT EXISTS _atoll_migrations (name TEXT PRIMARY KEY,"
-				   " hash TEXT NOT NULL, run TEXT NOT NULL, applied_at TEXT NOT NULL)";
 	static const char find[] = "SELECT hash, run FROM main._atoll_migrations WHERE name = ?";
 	struct value name = text_value(script->name);
 	*out = (struct mark_sink){.sink = {.columns = no_columns, .row = read_mark, .restart = forget_mark},
 				  .script = script};
-	return execute_own(stream, make, err) &&
-	       execute(stream, find, strlen(find), &name, 1, &out->sink, err);
+	return execute(stream, find, strlen(find), &name, 1, &out->sink, err);
 }
 
 static bool set_mark(struct engine_stream *stream, const struct engine_script *script, struct error *err)
@@ -246,7 +246,8 @@ static bool apply(struct engine_stream *stream, const struct engine_script *scri
 		  size_t *out_statement, struct error *err)
 {
 	struct mark_sink mark;
-	if (!execute_own(stream, "BEGIN IMMEDIATE", err) || !look_for_mark(stream, script, &mark, err))
+	if (!execute_own(stream, "BEGIN IMMEDIATE", err) || !execute_own(stream, make_table, err) ||
+	    !look_for_mark(stream, script, &mark, err))
 		return false;
 	if (mark.found) {
 		*out = mark.outcome;
@@ -270,4 +271,20 @@ bool engine_script_apply(struct engine_database *db, const struct engine_script 
 	     engine_database_settle(db, engine_stream_seen(stream), clock_monotonic_ms() + SETTLE_MS, err);
 	engine_stream_close(stream);
 	return ok;
+}
+
+bool engine_script_is_known(struct engine_database *db, const struct engine_script *script,
+			    enum script_outcome *out)
+{
+	struct engine_stream *stream = NULL;
+	struct mark_sink mark;
+	struct error ignored;
+	if (!engine_stream_open(db, &stream, &ignored))
+		return false;
+	// Without the table there is no mark.
+	bool known = look_for_mark(stream, script, &mark, &ignored) && mark.found;
+	engine_stream_close(stream);
+	if (known)
+		*out = mark.outcome;
+	return known;
 }

@@ -45,4 +45,8 @@ enum script_outcome {
 MUST_USE bool engine_script_apply(struct engine_database *db, const struct engine_script *script,
 				  enum script_outcome *out, size_t *out_statement, struct error *err);
 
+/// Whether the database surely has a script of this name; *out is what applying it would say. Costs a look.
+bool engine_script_is_known(struct engine_database *db, const struct engine_script *script,
+			    enum script_outcome *out);
+
 #endif

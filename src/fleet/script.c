@@ -67,6 +67,16 @@ static bool try_in(struct fleet *fleet, const char *folder, const struct engine_
 	return ok;
 }
 
+// Then there is nothing to try.
+static bool is_known(struct fleet *fleet, const char *database, const struct engine_script *script,
+		     enum script_outcome *out)
+{
+	OWNED(fleet_instance) struct fleet_instance *primary = NULL;
+	struct error ignored;
+	return acquire_primary(fleet, database, &primary, &ignored) &&
+	       engine_script_is_known(primary->engine, script, out);
+}
+
 bool fleet_try_script(struct fleet *fleet, const char *database, const struct engine_script *script,
 		      enum script_outcome *out, size_t *out_statement, struct error *err)
 {
@@ -74,6 +84,8 @@ bool fleet_try_script(struct fleet *fleet, const char *database, const struct en
 	struct error left;
 	char random[2 * 8 + 1];
 	*out_statement = 0;
+	if (is_known(fleet, database, script, out))
+		return true;
 	if (!fleet_task_begin(fleet))
 		return error_set(err, ERR_SHUTDOWN, "the server is stopping");
 	crypt_random_hex(8, random);
