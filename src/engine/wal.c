@@ -7,13 +7,14 @@
 #include <sys/stat.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/disk.h"
 #include "engine/page_set.h"
 
 struct wal_file {
 	int fd;
 	uint64_t size;
-	int64_t changed_wall_ms; // none of its transactions was committed later
+	int64_t changed_wall_ms; // as its file system knows it
 	bool big_endian_sums;
 	uint32_t salt1, salt2;
 	uint32_t sum[2];
@@ -142,7 +143,8 @@ static bool deliver(struct collected *txn, const struct wal_file *wal, uint32_t 
 				.size_after = size_after,
 				.page_nos = (const uint32_t *)(const void *)txn->page_nos.data,
 				.pages = txn->pages.data,
-				.committed_wall_ms = wal->changed_wall_ms,
+				.committed_wall_ms = wal->changed_wall_ms + clock_file_lag_ms(),
+				.earliest_wall_ms = wal->changed_wall_ms,
 				.wal = {wal->salt1, wal->salt2, number}};
 	bool ok = each(context, &whole, err);
 	buffer_truncate(&txn->page_nos, 0);

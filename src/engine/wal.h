@@ -27,7 +27,8 @@ struct wal_summary {
 MUST_USE bool wal_summarize(const char *path, struct wal_summary *out, struct error *err);
 
 /// Calls `each` for every transaction after frame `after`, in order, up to the last commit. A page that a
-/// transaction wrote twice comes once, with its last image. Stops when `each` returns false.
+/// transaction wrote twice comes once, with its last image. Stops when `each` returns false. The times of a transaction
+/// are those of the file's last change, as exactly as its file system knows it: the earlier ones came before.
 MUST_USE bool wal_read(const char *path, uint32_t after,
 		       bool (*each)(void *context, struct log_txn *txn, struct error *err), void *context,
 		       struct error *err);

@@ -71,6 +71,14 @@ async function fill(db, table = 'things', count = 100) {
 	);
 }
 
+/// How many requests of the sync protocols the server has answered.
+async function sync_requests() {
+	const { text } = await server.api('GET', '/metrics');
+	const answered = [...text.matchAll(/^atoll_http_requests_total\{plane="sync".*\} (\d+)$/gm)];
+	assert.ok(answered.length > 0, text);
+	return answered.reduce((sum, [, n]) => sum + Number(n), 0);
+}
+
 async function add_instance(db) {
 	const made = await server.api('POST', `${db.path}/instances`, { location: 'ord' });
 	assert.equal(made.status, 200, made.text);
@@ -98,6 +106,21 @@ for (const [version, { Client, asks }] of Object.entries(versions))
 			assert.equal(count(client, "name = 'later'"), 1);
 			await assert_same(client.file, db);
 			assert.equal((await client.sync()).frames_synced, 0);
+		});
+
+		test('what one transaction brought takes two round trips at most', async (t) => {
+			const db = await new_database();
+			await fill(db);
+			const client = open(t, Client, db);
+			await client.sync();
+			for (let i = 0; i < 3; i++) {
+				await run(db, `INSERT INTO things (name) VALUES ('later ${i}')`);
+				const before = await sync_requests();
+				await client.sync();
+				const taken = (await sync_requests()) - before;
+				assert.equal(count(client, `name = 'later ${i}'`), 1);
+				assert.ok(taken >= 1 && taken <= 2, `${taken} requests`);
+			}
 		});
 
 		test('an empty database can be synced, and what is made of it', async (t) => {
