@@ -2,7 +2,9 @@
 # Every suite adds to `passed` and `failed`; the sum is the last line of the whole run.
 # shellcheck shell=bash
 
-all_suites=(tidy unit tsan fuzz integration clients console scale crash package)
+all_suites=(tidy unit tsan fuzz integration clients console scale crash)
+# Those that ask for more than packages: run when they are named.
+named_suites=(package)
 declare -A build_of=([tidy]=none [unit]=asan [tsan]=tsan [fuzz]=fuzz [integration]=asan [clients]=asan [console]=asan [scale]=release [crash]=release [package]=none)
 log_folder=build-asan/test-logs
 passed=0
@@ -202,6 +204,7 @@ suite_crash() {
 }
 
 # Installs the Debian package in an empty Debian and starts that: as root, where the kernel lets a container have its way.
+# Needs some minutes and a mirror of Debian.
 suite_package() {
 	local log=$log_folder/package.log good bad
 	wanted_file test/package/run || return 0
@@ -219,13 +222,17 @@ suite_package() {
 run_suites() {
 	local suites=() suite argument builds=() kind
 	for argument in "$@"; do
-		if [[ " ${all_suites[*]} " == *" $argument "* ]]; then
+		if [[ " ${all_suites[*]} ${named_suites[*]} " == *" $argument "* ]]; then
 			[[ " ${suites[*]:-} " == *" $argument "* ]] || suites+=("$argument")
 		else
 			patterns+=("$argument")
 		fi
 	done
-	[ ${#suites[@]} -gt 0 ] || suites=("${all_suites[@]}")
+	local everything=no
+	if [ ${#suites[@]} -eq 0 ]; then
+		suites=("${all_suites[@]}")
+		[ ${#patterns[@]} -gt 0 ] || everything=yes
+	fi
 
 	mkdir -p "$log_folder"
 	suite_start=$SECONDS
@@ -256,6 +263,7 @@ run_suites() {
 			"suite_$suite"
 		fi
 	done
+	[ "$everything" = no ] || printf '%-28s NOT RUN: run it by name, as root: ./dev test package\n' package
 	finished=yes
 	if [ $((passed + failed)) -eq 0 ]; then
 		echo "no test file has ${patterns[*]} in its path" >&2
