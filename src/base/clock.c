@@ -31,13 +31,6 @@ int64_t clock_wall_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-int64_t clock_file_lag_ms(void)
-{
-	struct timespec tick;
-	clock_getres(CLOCK_REALTIME_COARSE, &tick);
-	return (int64_t)tick.tv_sec * 1000 + tick.tv_nsec / 1000000 + 1;
-}
-
 void clock_format(int64_t wall_ms, char *text)
 {
 	time_t seconds = (time_t)(wall_ms / 1000);

@@ -21,9 +21,6 @@ int64_t clock_coarse_ms(void);
 /// Milliseconds since 1970 (UTC).
 int64_t clock_wall_ms(void);
 
-/// The time that a file system notes may be behind clock_wall_ms() by so many milliseconds: it is that of the last tick.
-int64_t clock_file_lag_ms(void);
-
 /// RFC 3339 in UTC with seconds: "2026-11-24T10:00:00Z". `text` holds at least CLOCK_TEXT_BYTES.
 enum { CLOCK_TEXT_BYTES = 24 };
 void clock_format(int64_t wall_ms, char *text);

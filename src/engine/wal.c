@@ -11,6 +11,8 @@
 #include "base/disk.h"
 #include "engine/page_set.h"
 
+enum { TICK_LATE_MS_MAX = 1000 };
+
 struct wal_file {
 	int fd;
 	uint64_t size;
@@ -136,6 +138,14 @@ static void collect(struct collected *txn, uint32_t page_no, const unsigned char
 	txn->count++;
 }
 
+// A file system dates by the last tick of the clock, which comes late where others have the processor.
+static int64_t latest_wall_ms(const struct wal_file *wal)
+{
+	int64_t now_ms = clock_wall_ms();
+	int64_t latest_ms = wal->changed_wall_ms + TICK_LATE_MS_MAX;
+	return latest_ms < now_ms ? latest_ms : now_ms;
+}
+
 static bool deliver(struct collected *txn, const struct wal_file *wal, uint32_t number, uint32_t size_after,
 		    bool (*each)(void *, struct log_txn *, struct error *), void *context, struct error *err)
 {
@@ -143,7 +153,7 @@ static bool deliver(struct collected *txn, const struct wal_file *wal, uint32_t 
 				.size_after = size_after,
 				.page_nos = (const uint32_t *)(const void *)txn->page_nos.data,
 				.pages = txn->pages.data,
-				.committed_wall_ms = wal->changed_wall_ms + clock_file_lag_ms(),
+				.committed_wall_ms = latest_wall_ms(wal),
 				.earliest_wall_ms = wal->changed_wall_ms,
 				.wal = {wal->salt1, wal->salt2, number}};
 	bool ok = each(context, &whole, err);
