@@ -2,10 +2,10 @@
 # Every suite adds to `passed` and `failed`; the sum is the last line of the whole run.
 # shellcheck shell=bash
 
-all_suites=(tidy unit tsan fuzz integration clients console scale crash)
+all_suites=(tidy unit tsan fuzz integration clients docs console scale crash)
 # Those that ask for more than packages: run when they are named.
 named_suites=(package)
-declare -A build_of=([tidy]=none [unit]=asan [tsan]=tsan [fuzz]=fuzz [integration]=asan [clients]=asan [console]=asan [scale]=release [crash]=release [package]=none)
+declare -A build_of=([tidy]=none [unit]=asan [tsan]=tsan [fuzz]=fuzz [integration]=asan [clients]=asan [docs]=asan [console]=asan [scale]=release [crash]=release [package]=none)
 log_folder=build-asan/test-logs
 passed=0
 failed=0
@@ -179,6 +179,15 @@ suite_clients() {
 		return
 	}
 	ATOLLD=$root/build-asan/atolld ATOLL=$root/build-asan/atoll run_node clients test/clients/*.test.mjs
+}
+
+# What the pages show is run.
+suite_docs() {
+	need_test_packages || {
+		count docs 0 1
+		return
+	}
+	ATOLLD=$root/build-asan/atolld ATOLL=$root/build-asan/atoll run_node docs test/docs/*.test.mjs
 }
 
 # A browser opens every page.
