@@ -76,7 +76,13 @@ static bool listen_for_a_while(int fd, struct buffer *says, size_t begin)
 static bool has_ended(pid_t child, int *out_status)
 {
 	int status;
-	if (waitpid(child, &status, WNOHANG) != child)
+	pid_t found = waitpid(child, &status, WNOHANG);
+	// Who started us may have had children forgotten by themselves (SIGCHLD ignored): nobody can tell what became of it.
+	if (found < 0 && errno == ECHILD) {
+		*out_status = PROGRAM_STATUS_UNKNOWN;
+		return true;
+	}
+	if (found != child)
 		return false;
 	*out_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	return true;

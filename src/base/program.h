@@ -11,7 +11,10 @@
 #include "base/error.h"
 #include "base/job.h"
 
-enum { PROGRAM_SAYS_BYTES_MAX = 16 * 1024 };
+enum {
+	PROGRAM_SAYS_BYTES_MAX = 16 * 1024,
+	PROGRAM_STATUS_UNKNOWN = 255, // this process was started with SIGCHLD ignored
+};
 
 /// argv[0] is looked for in PATH; argv ends with NULL. *out_status is the exit status, or 128 and the signal. The end of
 /// what it said is appended to `says`.

@@ -45,7 +45,7 @@ struct turn {
 
 // The text of the migration at hand, read once.
 struct text {
-	int64_t migration;
+	char migration[CRYPT_UUID_TEXT_BYTES]; // "": none. A row may be used again, by another organization
 	char *name;
 	char *sql;
 	char *hash;
@@ -117,6 +117,7 @@ static void set_row(struct store_txn *txn, const struct turn *turn)
 {
 	struct query *q = sql_query(txn, SQL_SET_MIGRATION_DATABASE);
 	query_bind_integer(q, ":row", turn->row);
+	query_bind_text(q, ":run", turn->run);
 	query_bind_text(q, ":state", turn->state);
 	query_bind_text(q, ":reason", turn->reason);
 	query_bind_text(q, ":code", turn->code ? turn->code : "");
@@ -269,7 +270,7 @@ static void forget_text(struct text *text)
 	text_cleanup(&text->name);
 	text_cleanup(&text->sql);
 	text_cleanup(&text->hash);
-	text->migration = 0;
+	text->migration[0] = '\0';
 }
 
 static char *copy_of(struct query *q, int column)
@@ -279,16 +280,22 @@ static char *copy_of(struct query *q, int column)
 	return text;
 }
 
-static bool read_text(struct migrations *migrations, int64_t migration, struct text *text, struct error *err)
+static bool has_text(const struct text *text, const struct turn *turn)
+{
+	return strcmp(text->migration, turn->run) == 0;
+}
+
+static bool read_text(struct migrations *migrations, const struct turn *turn, struct text *text,
+		      struct error *err)
 {
 	OWNED(store_txn) struct store_txn *txn = NULL;
-	if (text->migration == migration)
+	if (has_text(text, turn))
 		return true;
 	forget_text(text);
 	if (!store_begin(migrations->platform->store, STORE_READ, &txn, err))
 		return false;
 	struct query *q = sql_query(txn, SQL_MIGRATION_SCRIPT);
-	query_bind_integer(q, ":migration", migration);
+	query_bind_text(q, ":uuid", turn->run);
 	if (query_step(q)) {
 		text->name = copy_of(q, 0);
 		text->sql = copy_of(q, 1);
@@ -301,7 +308,7 @@ static bool read_text(struct migrations *migrations, int64_t migration, struct t
 		return error_set(err, ERR_MIGRATION_NOT_FOUND, "migration not found");
 	if (!engine_script_read(text->sql, strlen(text->sql), &text->script, err))
 		return false;
-	text->migration = migration;
+	snprintf(text->migration, sizeof(text->migration), "%s", turn->run);
 	return true;
 }
 
@@ -372,8 +379,8 @@ static bool take_turn(struct migrations *migrations, struct text *text, struct t
 	enum script_outcome outcome = SCRIPT_APPLIED;
 	struct error err;
 	int attempt = 0;
-	bool ok = read_text(migrations, turn->migration, text, &err);
-	while (text->migration == turn->migration) {
+	bool ok = read_text(migrations, turn, text, &err);
+	while (has_text(text, turn)) {
 		ok = run_script(migrations, text, turn, &outcome, &err);
 		if (ok || !passes_by_itself(err.code) || ++attempt >= MIGRATION_ATTEMPTS_MAX ||
 		    atomic_load(&migrations->stopping))

@@ -110,6 +110,20 @@ static void a_stop_ends_it_with_its_children(void **state)
 	assert_true(clock_monotonic_ms() - begun_ms < 30000);
 }
 
+// As a parent that ignores SIGCHLD leaves it to what it starts.
+static void an_end_that_nobody_can_tell_is_an_end(void **state)
+{
+	(void)state;
+	const char *const argv[] = {"true", NULL};
+	OWNED(buffer) struct buffer says = {0};
+	struct error err;
+	int status = 0;
+	signal(SIGCHLD, SIG_IGN);
+	assert_true(program_run(argv, NULL, &status, &says, &err));
+	signal(SIGCHLD, SIG_DFL);
+	assert_int_equal(status, PROGRAM_STATUS_UNKNOWN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +133,7 @@ int main(void)
 		cmocka_unit_test(a_program_that_there_is_not),
 		cmocka_unit_test(keeps_the_end_of_much_that_is_said),
 		cmocka_unit_test(inherits_no_descriptors_and_no_input),
+		cmocka_unit_test(an_end_that_nobody_can_tell_is_an_end),
 		cmocka_unit_test(a_stop_ends_it_with_its_children),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

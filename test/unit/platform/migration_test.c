@@ -25,7 +25,8 @@ static struct group make_group(struct world *world, const char *name, int databa
 static bool start(struct world *world, const struct group *group, struct migration_wish wish,
 		  struct migration *out)
 {
-	wish.concurrency = 2;
+	if (wish.concurrency == 0)
+		wish.concurrency = 2;
 	return platform_create_migration(world->platform, &world->caller, &world->organization, group, &wish,
 					 &world->arena, out, &world->err);
 }
@@ -152,6 +153,64 @@ static void it_goes_with_its_group(void **state)
 	world_must(world, store_commit(&txn, &world->err));
 }
 
+// SQLite gives the number of a row that is gone to the next one, whoever's that is.
+static void a_text_is_never_that_of_one_that_is_gone(void **state)
+{
+	enum { count = MIGRATION_CONCURRENCY_MAX };
+	struct world *world = *state;
+	struct group group = make_group(world, "first", count);
+	struct migration migration;
+	world_must(world, start(world, &group,
+				(struct migration_wish){.name = "m",
+							.sql = "CREATE TABLE t (x)",
+							.dry_run = DRY_RUN_ALL,
+							.applies = true,
+							.concurrency = count},
+				&migration));
+	migration = await(world, &group, migration.uuid);
+	assert_int_equal(migration.counts[MIGRATION_DONE], count);
+	world_must(world, platform_destroy_group(world->platform, &world->caller, &world->organization,
+						 &group, &world->err));
+	int64_t row = migration.row;
+	group = make_group(world, "second", count);
+	world_must(world, start(world, &group,
+				(struct migration_wish){.name = "m",
+							.sql = "INSERT INTO nothing VALUES (1)",
+							.dry_run = DRY_RUN_NONE,
+							.applies = true,
+							.concurrency = count},
+				&migration));
+	assert_int_equal(migration.row, row);
+	migration = await(world, &group, migration.uuid);
+	assert_string_equal(migration.state, "failed");
+	assert_int_equal(migration.counts[MIGRATION_FAILED], count);
+}
+
+static void a_large_group_holds_no_other_up(void **state)
+{
+	struct world *world = *state;
+	struct group large = make_group(world, "large", 3 * MIGRATION_CONCURRENCY_MAX);
+	struct group small = make_group(world, "small", 1);
+	struct migration migration, other;
+	const char *sql;
+	struct migration_wish wish = {
+		.name = "m",
+		.sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+		       " SELECT count(*) FROM n",
+		.dry_run = DRY_RUN_NONE,
+		.applies = true,
+		.concurrency = MIGRATION_CONCURRENCY_MAX};
+	world_must(world, start(world, &large, wish, &migration));
+	world_must(world, start(world, &small, wish, &other));
+	other = await(world, &small, other.uuid);
+	assert_string_equal(other.state, "done");
+	world_must(world,
+		   platform_find_migration(world->platform, &world->organization, &large, migration.uuid,
+					   &world->arena, &migration, &sql, &world->err));
+	assert_true(migration.counts[MIGRATION_PENDING] > 0);
+	await(world, &large, migration.uuid);
+}
+
 static int teardown(void **state)
 {
 	struct world *world = *state;
@@ -168,6 +227,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_failed_one_is_resumed, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(wishes_are_checked, world_setup, teardown),
 		cmocka_unit_test_setup_teardown(it_goes_with_its_group, world_setup, teardown),
+		cmocka_unit_test_setup_teardown(a_text_is_never_that_of_one_that_is_gone, world_setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_large_group_holds_no_other_up, world_setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
