@@ -7,6 +7,9 @@
 #include "base/trace.h"
 #include "platform/backup_internal.h"
 
+// A target that does not answer must not take all the workers.
+enum { RESTORES_MAX = 4 };
+
 // -- rows ---------------------------------------------------------------------------------------------
 
 static enum backup_state state_of(const char *text)
@@ -312,7 +315,14 @@ bool backup_seed(struct platform *platform, const struct organization *organizat
 		return false;
 	if (backup.state != BACKUP_COMPLETE)
 		return error_set(err, ERR_NOT_READY, "backup %s is not complete", id);
-	return backup_restore(platform->backups, &backup, uuid, err);
+	struct backups *backups = platform->backups;
+	bool ok = atomic_fetch_add(&backups->restoring, 1) < RESTORES_MAX
+			  ? backup_restore(backups, &backup, uuid, err)
+			  : error_set(err, ERR_UNAVAILABLE,
+				      "%d backups are being restored already; try again (limit RESTORES_MAX)",
+				      RESTORES_MAX);
+	atomic_fetch_sub(&backups->restoring, 1);
+	return ok;
 }
 
 // -- life ---------------------------------------------------------------------------------------------

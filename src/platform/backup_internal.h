@@ -16,6 +16,7 @@ struct backups {
 	struct backup_target *target;
 	struct job job; // until the platform finishes
 	atomic_bool stopping;
+	atomic_int restoring; // clients that wait for it, each with a worker
 	pthread_t thread;
 	_Atomic(uint64_t) made;
 	_Atomic(uint64_t) not_made;

@@ -182,13 +182,19 @@ static bool note_verdict(struct backups *backups, const struct backup *backup, c
 		.error = why ? why->message : NULL,
 		.due_ms = interval_ms > 0 ? clock_wall_ms() + interval_ms : 0,
 	};
+	int64_t stays = 0;
+	if (!run_on(backups, SQL_END_VERIFICATION, backup, bind_verdict, &verdict, &stays, err))
+		return false;
+	// Of one that was removed meanwhile there is nothing to be alarmed at.
+	if (!stays)
+		return true;
 	tally_add(why ? &backups->not_verified : &backups->verified, 1);
 	if (why)
 		trace_error("backup.damaged", "backup", backup->id, "database", backup->database, "error",
 			    why->message, "detail", why->detail);
 	else
 		trace_info("backup.verified", "backup", backup->id, "database", backup->database);
-	return run_on(backups, SQL_END_VERIFICATION, backup, bind_verdict, &verdict, NULL, err);
+	return true;
 }
 
 static void bind_delay(struct query *q, const void *context)

@@ -1,7 +1,8 @@
 // Backups: made by time and when asked for, restored aside and compared, kept, and made databases again (docs/operations.md).
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, linkSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -82,6 +83,57 @@ async function readiness(server) {
 	const { status, json } = await request(`${server.url}/ready`);
 	return { status, ...json, backups: json.checks.find(({ name }) => name === 'backups') };
 }
+
+/// Whoever opens the manifest waits until `let_go` is called, and finds nothing in it.
+function hold_manifest(target, id) {
+	const { manifest } = files_of(target, id);
+	const beside = path.join(folder, `${id}.fifo`);
+	rmSync(manifest);
+	execFileSync('mkfifo', [beside]);
+	linkSync(beside, manifest);
+	return { beside, let_go: () => openSync(beside, 'r+') };
+}
+
+describe('a target that does not answer', () => {
+	const target = new_target();
+	let server;
+	let backups;
+
+	before(async () => {
+		server = await startServer({ args: ['--backup-target', target, '--backup-interval', '0'] });
+		backups = backups_of(server);
+		await server.createDatabase('held');
+	});
+	after(() => server?.stop());
+
+	test('holds a few workers, not all', async () => {
+		const { id } = await backups.make('held');
+		const { let_go } = hold_manifest(target, id);
+		const at = `/v1/organizations/${server.organization}/backups/${id}/restore`;
+		const answers = ['a', 'b', 'c', 'd', 'e'].map((name) => server.api('POST', at, { name }));
+		const first = await Promise.race(answers);
+		const fd = let_go();
+		const all = await Promise.all(answers);
+		closeSync(fd);
+		assert.equal(first.status, 503);
+		assert.match(first.text, /4 backups are being restored already; try again \(limit RESTORES_MAX\)/);
+		assert.deepEqual(all.map(({ status }) => status).sort(), [400, 400, 400, 400, 503]);
+		await backups.call('DELETE', `/${id}`);
+	});
+
+	test('alarms nobody when the backup is removed meanwhile', async () => {
+		const { id } = await backups.make('held');
+		const { let_go } = hold_manifest(target, id);
+		await backups.call('POST', `/${id}/verify`);
+		const { backups: [next] } = await backups.call('POST', '', { database: 'held' });
+		await backups.call('DELETE', `/${id}`);
+		const fd = let_go();
+		await backups.settled(next.id);
+		closeSync(fd);
+		assert.doesNotMatch(server.stderr, new RegExp(`backup.damaged backup=${id}`));
+		assert.equal((await metrics_of(server)).value('atoll_backup_verifications_total', { result: 'failed' }), 0);
+	});
+});
 
 describe('backups in a folder', () => {
 	const target = new_target();
