@@ -35,17 +35,30 @@ static bool is_stopping(void *context)
 	return fleet_is_closing(context);
 }
 
-static bool copy_into(struct fleet *fleet, const char *database, const char *folder, struct error *err)
+static struct engine_rules rules_of(struct fleet_database *database)
+{
+	pthread_mutex_lock(&database->mutex);
+	struct engine_rules rules = database->rules;
+	pthread_mutex_unlock(&database->mutex);
+	return rules;
+}
+
+static bool copy_into(struct fleet *fleet, const char *database, const char *folder, struct engine_rules *out,
+		      struct error *err)
 {
 	OWNED(fleet_instance) struct fleet_instance *primary = NULL;
 	OWNED(text) char *path = fleet_path_inside(folder, "data.db");
 	struct job job = {.is_stopping = is_stopping, .context = fleet};
-	return acquire_primary(fleet, database, &primary, err) && disk_make_folder(folder, err) &&
-	       engine_copy(primary->engine, path, &job, err);
+	if (!acquire_primary(fleet, database, &primary, err))
+		return false;
+	*out = rules_of(primary->database);
+	return disk_make_folder(folder, err) && engine_copy(primary->engine, path, &job, err);
 }
 
-static bool try_in(struct fleet *fleet, const char *folder, const struct engine_script *script,
-		   enum script_outcome *out, size_t *out_statement, struct error *err)
+// What the database may not, its copy may not, either: nor grow beyond its size_limit.
+static bool try_in(struct fleet *fleet, const char *folder, const struct engine_rules *rules,
+		   const struct engine_script *script, enum script_outcome *out, size_t *out_statement,
+		   struct error *err)
 {
 	OWNED(text) char *log_folder = fleet_path_inside(folder, "log");
 	struct engine_options options = {.folder = folder,
@@ -54,6 +67,7 @@ static bool try_in(struct fleet *fleet, const char *folder, const struct engine_
 					 .workers = fleet->workers,
 					 .turns = fleet->turns,
 					 .limits = fleet->limits,
+					 .rules = *rules,
 					 .files = &fleet->files,
 					 .memory = &fleet->memory,
 					 .log_segment_bytes_max = fleet_segment_bytes(fleet),
@@ -82,6 +96,7 @@ bool fleet_try_script(struct fleet *fleet, const char *database, const struct en
 {
 	struct buffer name = {0};
 	struct error left;
+	struct engine_rules rules;
 	char random[2 * 8 + 1];
 	*out_statement = 0;
 	if (is_known(fleet, database, script, out))
@@ -92,8 +107,8 @@ bool fleet_try_script(struct fleet *fleet, const char *database, const struct en
 	// A name that the next start knows for ours (seed.c).
 	buffer_printf(&name, "%s/seed-%s.try", fleet->upload_folder, random);
 	OWNED(text) char *folder = buffer_take(&name, NULL);
-	bool ok = copy_into(fleet, database, folder, err) &&
-		  try_in(fleet, folder, script, out, out_statement, err);
+	bool ok = copy_into(fleet, database, folder, &rules, err) &&
+		  try_in(fleet, folder, &rules, script, out, out_statement, err);
 	if (!disk_remove_tree(folder, &left))
 		trace_warn("migration.files_left", "error", left.message, "detail", left.detail);
 	fleet_task_end(fleet);

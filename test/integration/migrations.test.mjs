@@ -167,6 +167,14 @@ test('a dry run', async (t) => {
 		assert.equal(dry.databases.passed, 3);
 		assert.deepEqual(await dumps(), untouched);
 	});
+	await t.test('keeps to the size that the database may have', async () => {
+		const small = await make_group('dry-small');
+		await make_database(small, 'dry-d', ['CREATE TABLE t (n)']);
+		answered(await api('PATCH', '/databases/dry-d/configuration', { size_limit: '1mb' }));
+		const dry = await migrate(small, { name: 'w', sql: 'INSERT INTO t VALUES (zeroblob(2000000))', apply: false });
+		assert.equal(dry.status, 'failed');
+		assert.equal((await databases_of(small, dry.id))[0].code, 'SQLITE_FULL');
+	});
 	await t.test('leaves no database behind', async () =>
 		assert.deepEqual((await get(`/databases?group=dry`)).databases.map((one) => one.Name), list.map((one) => one.name)));
 });
