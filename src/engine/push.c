@@ -67,9 +67,20 @@ static bool check_pages(const struct log_txn *txn, struct error *err)
 	return has_each_once(txn) || bad(err, "it has a page twice; make it smaller");
 }
 
+static bool has_first_page(const struct log_txn *txn)
+{
+	for (uint32_t i = 0; i < txn->frame_count; i++)
+		if (txn->page_nos[i] == 1)
+			return true;
+	return false;
+}
+
 static bool check_size(struct engine_database *db, const struct log_txn *txn, struct error *err)
 {
 	uint32_t before = atomic_load(&db->page_count);
+	// Page 1 tells the size: SQLite opens no database that is smaller than it says.
+	if (txn->size_after != before && !has_first_page(txn))
+		return bad(err, "its size is another, but page 1 is missing");
 	uint64_t bytes_max = atomic_load(&db->rules.size_bytes_max);
 	if ((uint64_t)txn->size_after > (uint64_t)before + txn->frame_count + ENGINE_PUSH_GAP_MAX)
 		return bad(err, "too many pages are missing at its end");
@@ -91,6 +102,46 @@ static bool is_next(struct engine_database *db, const char *id, uint64_t frame_n
 	       error_set(err, ERR_STALE, "others have written meanwhile");
 }
 
+static bool cannot_write(struct engine_database *db, int rc, struct error *err)
+{
+	if ((rc & 0xff) == SQLITE_FULL)
+		return error_set(err, ERR_FULL,
+				 capture_full_cause(db->capture) == CAPTURE_FULL_TRANSACTION
+					 ? "the pushed transaction is too large (limit transaction-size-max)"
+					 : "the disk is full");
+	error_set(err, ERR_IO, "the pushed transaction cannot be written");
+	return error_detail(err, "%s", sqlite3_errstr(rc));
+}
+
+static bool read_schema(struct connection *writer, struct error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	sqlite_core_forget_schema(writer->db);
+	bool ok = sqlite3_prepare_v2(writer->db, "SELECT 1 FROM sqlite_schema", -1, &stmt, NULL) == SQLITE_OK;
+	if (!ok)
+		error_set(err, ERR_BAD_REQUEST, "the pushed pages make no schema that SQLite can read: %s",
+			  sqlite3_errmsg(writer->db));
+	sqlite3_finalize(stmt);
+	return ok;
+}
+
+// A database whose schema cannot be read cannot be opened again, and SQL could not mend it.
+static bool rehearse(struct connection *writer, const struct log_txn *txn, struct error *err)
+{
+	struct error ignored;
+	if (!connection_command(writer, "BEGIN IMMEDIATE", err))
+		return false;
+	int rc = sqlite_core_lay(writer->db, txn->page_nos, txn->pages, txn->frame_count, txn->size_after);
+	bool ok = rc == SQLITE_OK && read_schema(writer, err);
+	if (rc == SQLITE_MISMATCH)
+		bad(err, "text encoding and auto_vacuum cannot be changed");
+	else if (rc != SQLITE_OK)
+		cannot_write(writer->database, rc, err);
+	ok = connection_command(writer, "ROLLBACK", ok ? err : &ignored) && ok;
+	sqlite_core_forget_schema(writer->db);
+	return database_end_commit(writer, ok ? err : &ignored) && ok;
+}
+
 static bool commit(struct connection *writer, const struct log_txn *txn, struct error *err)
 {
 	struct engine_database *db = writer->database;
@@ -108,13 +159,7 @@ static bool commit(struct connection *writer, const struct log_txn *txn, struct 
 		*err = failure;
 	if (rc == SQLITE_OK)
 		return ok && published;
-	if ((rc & 0xff) == SQLITE_FULL)
-		return error_set(err, ERR_FULL,
-				 capture_full_cause(db->capture) == CAPTURE_FULL_TRANSACTION
-					 ? "the pushed transaction is too large (limit transaction-size-max)"
-					 : "the disk is full");
-	error_set(err, ERR_IO, "the pushed transaction cannot be written");
-	return error_detail(err, "%s", sqlite3_errstr(rc));
+	return cannot_write(db, rc, err);
 }
 
 bool engine_push(struct engine_database *primary, const char *id, uint64_t frame_no,
@@ -127,7 +172,7 @@ bool engine_push(struct engine_database *primary, const char *id, uint64_t frame
 	if (!check_pages(txn, err) || !lane_acquire(primary, NULL, deadline_ms, err))
 		return false;
 	bool ok = is_next(primary, id, frame_no, err) && check_size(primary, txn, err) &&
-		  commit(primary->group.writer, txn, err);
+		  rehearse(primary->group.writer, txn, err) && commit(primary->group.writer, txn, err);
 	lane_release(primary);
 	flush_schedule(primary);
 	deadline_ms = clock_monotonic_ms() + primary->limits.lane_wait_ms_max;

@@ -1,8 +1,9 @@
 /// push: a primary takes a transaction that a replica in a client's process has already made, page by page. It goes the way
 /// of every commit: the lane, the write-ahead log, the history.
 ///
-/// The pages are a client's word. What would harm others than the database itself is refused; whether they make a sound
-/// database is the client's own affair, as SQLite bears with any page.
+/// The pages are a client's word. What would harm others than the database itself is refused, and so is what could not be
+/// opened again: a damaged header, a schema that SQLite cannot read. Whether the rest makes a sound database is the client's
+/// own affair, as SQLite bears with any page.
 #ifndef ATOLL_ENGINE_PUSH_H
 #define ATOLL_ENGINE_PUSH_H
 

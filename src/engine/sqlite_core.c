@@ -34,6 +34,63 @@ int sqlite_core_append(sqlite3 *db, const uint32_t *page_nos, const char *pages,
 	return rc;
 }
 
+static int lay_page(Pager *pager, uint32_t page_no, const char *bytes)
+{
+	DbPage *page;
+	int rc = sqlite3PagerGet(pager, page_no, &page, 0);
+	if (rc != SQLITE_OK)
+		return rc;
+	rc = sqlite3PagerWrite(page);
+	if (rc == SQLITE_OK) {
+		memcpy(sqlite3PagerGetData(page), bytes, (size_t)pager->pageSize);
+		((MemPage *)sqlite3PagerGetExtra(page))->isInit = 0; // what was read of the old bytes
+	}
+	sqlite3PagerUnref(page);
+	return rc;
+}
+
+// Text encoding and auto_vacuum are read once by each connection, and never again.
+static int keeps_format(const char *old, const char *new)
+{
+	enum { LARGEST_ROOT = 52, ENCODING = 56 };
+	uint32_t before = sqlite3Get4byte((const u8 *)old + ENCODING);
+	uint32_t after = sqlite3Get4byte((const u8 *)new + ENCODING);
+	return (before == 0 || after == before) && (sqlite3Get4byte((const u8 *)old + LARGEST_ROOT) == 0) ==
+							   (sqlite3Get4byte((const u8 *)new + LARGEST_ROOT) == 0);
+}
+
+int sqlite_core_lay(sqlite3 *db, const uint32_t *page_nos, const char *pages, uint32_t count,
+		    uint32_t size_after)
+{
+	sqlite3_mutex_enter(db->mutex);
+	Btree *btree = db->aDb[0].pBt;
+	sqlite3BtreeEnter(btree);
+	Pager *pager = sqlite3BtreePager(btree);
+	Pgno page_max = pager->mxPgno; // the caller's limit is by size_after
+	int rc = pager->eState < PAGER_WRITER_LOCKED ? SQLITE_MISUSE : SQLITE_OK;
+	pager->mxPgno = 0xfffffffe;
+	for (uint32_t i = 0; i < count && rc == SQLITE_OK; i++) {
+		const char *bytes = pages + (size_t)i * (size_t)pager->pageSize;
+		if (page_nos[i] == 1 && !keeps_format((const char *)btree->pBt->pPage1->aData, bytes))
+			rc = SQLITE_MISMATCH;
+		else
+			rc = lay_page(pager, page_nos[i], bytes);
+	}
+	pager->mxPgno = page_max;
+	if (rc == SQLITE_OK)
+		btree->pBt->nPage = size_after;
+	sqlite3BtreeLeave(btree);
+	sqlite3_mutex_leave(db->mutex);
+	return rc;
+}
+
+void sqlite_core_forget_schema(sqlite3 *db)
+{
+	sqlite3_mutex_enter(db->mutex);
+	sqlite3ResetAllSchemasOfConnection(db);
+	sqlite3_mutex_leave(db->mutex);
+}
+
 int sqlite_core_attach(sqlite3 *db, const char *uri, const char *alias)
 {
 	sqlite3_stmt *stmt = 0;

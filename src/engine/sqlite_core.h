@@ -22,6 +22,13 @@ int sqlite_core_append(sqlite3 *db, const uint32_t *page_nos, const char *pages,
 /// Empties the connection's page cache: it would not notice what sqlite_core_append wrote.
 void sqlite_core_forget(sqlite3 *db);
 
+/// Lays page images over those of `main`, inside BEGIN IMMEDIATE, to look at what they make; the caller ends it with
+/// ROLLBACK. Returns an SQLite result code: SQLITE_MISMATCH when page 1 has another text encoding or auto_vacuum.
+int sqlite_core_lay(sqlite3 *db, const uint32_t *page_nos, const char *pages, uint32_t count,
+		    uint32_t size_after);
+/// The connection reads the schema anew when it needs it.
+void sqlite_core_forget_schema(sqlite3 *db);
+
 /// Attaches the file of a URI, which no client's SQL could: the connection takes no URIs otherwise. Returns an SQLite
 /// result code.
 int sqlite_core_attach(sqlite3 *db, const char *uri, const char *alias);

@@ -204,6 +204,7 @@ static bool find_locked(const struct generations *generations, uint32_t number, 
 	*out = (struct generation){.number = generations->parts[at].number,
 				   .newest = generations->parts[last].number,
 				   .begin = generations->parts[at].begin,
+				   .durable = durable,
 				   .end = at == last ? durable : generations->parts[at + 1].begin};
 	memcpy(out->log_id, generations->log_id, sizeof(out->log_id));
 	return true;

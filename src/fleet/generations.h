@@ -4,7 +4,7 @@
 ///
 /// A number is given once: a history that began anew has others, so that a client of the old one is told so. Where a
 /// generation ends is decided when something stands behind it, and never changed: whoever has all of the newest can go on
-/// in it, however long it is. The list is durable before a number of it is told.
+/// in it, however long it is, and beyond its end, for its frames and the history's are the same. The list is durable before a number of it is told.
 ///
 /// Others reach it by fleet/history.h. Threads: any.
 #ifndef ATOLL_FLEET_GENERATIONS_H
@@ -27,6 +27,7 @@ struct generation {
 	char log_id[CRYPT_UUID_TEXT_BYTES];
 	uint64_t begin; // frame_no
 	uint64_t end;   // frame_no; of the newest: what is durable now
+	uint64_t durable;
 };
 
 /// The list is in the file at `path`, which may be absent.

@@ -173,6 +173,15 @@ static void answer_end(struct net_request *request, const struct generation *gen
 	net_request_finish(request);
 }
 
+// A client that pushed has gone over the end of its generation, which goes on for it.
+static void go_over_end(struct generation *generation, uint32_t from)
+{
+	if (from <= generation->end - generation->begin + 1)
+		return;
+	generation->end = generation->durable;
+	generation->newest = generation->number;
+}
+
 static bool is_behind(const struct generation *generation, uint32_t from, struct error *err)
 {
 	uint64_t has = generation->end - generation->begin;
@@ -193,8 +202,10 @@ static bool pull(struct asking *asking, struct net_request *request, struct flee
 		return false;
 	if (behind <= from)
 		return error_set(err, ERR_BAD_REQUEST, "no frames are asked for");
-	if (!fleet_history_generation(history, number, asking->sync->generation_frames, generation, err) ||
-	    !is_behind(generation, from, err))
+	if (!fleet_history_generation(history, number, asking->sync->generation_frames, generation, err))
+		return false;
+	go_over_end(generation, from);
+	if (!is_behind(generation, from, err))
 		return false;
 	uint32_t count = behind - from < PULL_FRAMES_MAX ? behind - from : PULL_FRAMES_MAX;
 	return offline_read(history, generation, from, count, net_reply_body(request), err);

@@ -130,9 +130,8 @@ static bool run(struct push *push, struct error *err)
 			return false;
 		from = push->held + 1;
 	}
-	if (!same || push->number != push->generation.newest) {
-		answer(push, !same || from < push->behind,
-		       same && from >= push->behind ? push->behind - 1 : push->held, NULL);
+	if (!same) {
+		answer(push, true, push->held, NULL);
 		return true;
 	}
 	if (!push->stage && push->first > push->held + 1) {
@@ -161,6 +160,9 @@ static bool open(struct push *push, struct error *err)
 	    !fleet_history_generation(push->history, push->number, push->sync->generation_frames,
 				      &push->generation, err))
 		return false;
+	// A client that pushes cannot go to the next generation: this one goes on for it, over its end.
+	push->generation.end = push->generation.durable;
+	push->generation.newest = push->number;
 	uint64_t held = push->generation.end - push->generation.begin;
 	if (held + push->sync->generation_frames > UINT32_MAX - PUSH_FRAMES_MAX)
 		return error_set(err, ERR_LIMIT, "the generation has too many frames");

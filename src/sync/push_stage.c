@@ -107,24 +107,48 @@ void push_stage_clear(struct push_stage *stage)
 	buffer_truncate(&stage->pages, 0);
 }
 
-static struct push_stage *evict_locked(struct push_stages *stages)
+// One database does not push out what others have waiting.
+static bool has_its_share_locked(const struct push_stages *stages, const struct push_stage *added)
 {
-	struct push_stage **at = &stages->first;
-	while ((*at)->next)
-		at = &(*at)->next;
-	struct push_stage *oldest = *at;
-	unlink_locked(stages, at);
+	size_t count = 0;
+	size_t bytes = added->pages.size;
+	for (const struct push_stage *stage = stages->first; stage; stage = stage->next) {
+		if (strcmp(stage->database, added->database) != 0)
+			continue;
+		count++;
+		bytes += stage->pages.size;
+	}
+	return count > 0 && (count >= PUSH_STAGES_DATABASE_MAX || bytes > stages->bytes_max);
+}
+
+// The oldest; of this database, or NULL: of any.
+static struct push_stage *evict_locked(struct push_stages *stages, const char *database)
+{
+	struct push_stage **oldest_at = NULL;
+	for (struct push_stage **at = &stages->first; *at; at = &(*at)->next)
+		if (!database || strcmp((*at)->database, database) == 0)
+			oldest_at = at;
+	ASSERT(oldest_at != NULL);
+	struct push_stage *oldest = *oldest_at;
+	unlink_locked(stages, oldest_at);
 	return oldest;
+}
+
+static bool is_full_locked(const struct push_stages *stages, const struct push_stage *added)
+{
+	return stages->first && (stages->count >= PUSH_STAGES_MAX ||
+				 stages->bytes + added->pages.size > PUSH_STAGES_FACTOR * stages->bytes_max);
 }
 
 void push_stage_keep(struct push_stages *stages, struct push_stage *stage)
 {
 	struct push_stage *evicted = NULL;
 	pthread_mutex_lock(&stages->mutex);
-	while (stages->first &&
-	       (stages->count >= PUSH_STAGES_MAX ||
-		stages->bytes + stage->pages.size > PUSH_STAGES_FACTOR * stages->bytes_max)) {
-		struct push_stage *oldest = evict_locked(stages);
+	for (;;) {
+		bool own = has_its_share_locked(stages, stage);
+		if (!own && !is_full_locked(stages, stage))
+			break;
+		struct push_stage *oldest = evict_locked(stages, own ? stage->database : NULL);
 		oldest->next = evicted;
 		evicted = oldest;
 	}

@@ -12,7 +12,7 @@
 
 struct push_stages;
 
-enum { PUSH_BATON_BYTES = 33, PUSH_STAGES_MAX = 64, PUSH_STAGES_FACTOR = 4 };
+enum { PUSH_BATON_BYTES = 33, PUSH_STAGES_MAX = 64, PUSH_STAGES_DATABASE_MAX = 8, PUSH_STAGES_FACTOR = 4 };
 
 struct push_stage {
 	char baton[PUSH_BATON_BYTES];

@@ -133,6 +133,83 @@ test('pushes: taken once, told again, in pieces, and conflicts', async () => {
 	assert.equal((await push(5, [frame(2, pages)])).json.status, 'conflict');
 });
 
+test('a client that only pushes goes over the end of its generation, and others wait for theirs', async () => {
+	const db = await new_database();
+	const g = await generation_of(db);
+	const { frame, pages } = await own_frames(db, g);
+	const push = (a, frames, baton = '') =>
+		ask(db, `/sync/${g}/${a}/${a + frames.length}${baton}`, { method: 'POST', body: Buffer.concat(frames) });
+	const ok = (max_frame_no) => ({ status: 'ok', generation: g, max_frame_no, baton: null });
+	// Transactions of two pages, in requests that do not end where the generation does.
+	const five = Array.from({ length: 10 }, (_, i) => frame(1 + (i % 2), i % 2 ? pages : 0));
+	for (let a = 1; a < 60; a += 10) assert.deepEqual((await push(a, five)).json, ok(a + 9));
+	assert.ok((await generation_of(db)) > g);
+	assert.deepEqual((await push(51, five)).json, ok(60), 'told again');
+	const end = await ask(db, `/sync/${g}/61/189`);
+	assert.deepEqual([end.status, end.json], [400, { generation: g }]);
+	assert.equal((await ask(db, `/sync/${g}/62/189`)).status, 410);
+	await server.rows(db.label, 'INSERT INTO t (b) VALUES (1)');
+	assert.equal((await ask(db, `/sync/${g}/61/189`)).status, 200);
+	assert.equal((await push(61, five)).json.status, 'conflict');
+
+	const other = await new_database();
+	const h = await generation_of(other);
+	const half = () => ask(other, `/sync/${h}/1/2`, { method: 'POST', body: frame(2, 0) });
+	const waiting = (await half()).json.baton;
+	const now = (await ask(db, '/info')).json.current_generation;
+	const held = (await ask(db, `/sync/${now}/1/129`)).bytes.length / FRAME;
+	for (let i = 0; i < 70; i++)
+		await ask(db, `/sync/${now}/${held + 1}/${held + 2}`, { method: 'POST', body: frame(2, 0) });
+	const rest = await ask(other, `/sync/${h}/2/3/${waiting}`, { method: 'POST', body: frame(1, pages) });
+	assert.equal(rest.json.max_frame_no, 2, rest.bytes.toString());
+});
+
+// Whoever holds the whole generation writes page_no behind it, as its only page.
+async function push_page(db, page_no, change = () => {}, grown = 0) {
+	const g = await generation_of(db);
+	const held = await ask(db, `/sync/${g}/1/129`);
+	const count = held.status === 200 ? held.bytes.length / FRAME : 0;
+	const { frame, pages } = await own_frames(db, g);
+	const bytes = frame(page_no, pages + grown);
+	change(bytes.subarray(24));
+	return ask(db, `/sync/${g}/${count + 1}/${count + 2}`, { method: 'POST', body: bytes });
+}
+
+test('a push that nobody could open again is refused, and the database goes on', async () => {
+	const db = await new_database();
+	await server.rows(db.label, 'INSERT INTO t (b) VALUES (5)');
+	for (const [change, error] of [
+		[(page) => page.fill(0, 100), /no schema/],
+		[(page) => page.fill(0xa5, 100), /no schema/],
+		[(page) => page.write('CREATE TUBLE', page.indexOf('CREATE TABLE')), /no schema/],
+		[(page) => page.writeUInt32BE(9, 44), /no schema/],
+		[(page) => page.writeUInt32BE(2, 56), /encoding/],
+		[(page) => page.writeUInt32BE(2, 52), /auto_vacuum/],
+	]) {
+		const answer = await push_page(db, 1, change);
+		assert.equal(answer.status, 400, `${change}`);
+		assert.match(answer.json.error, error);
+		assert.deepEqual(await server.rows(db.label, 'SELECT count(*) AS n FROM t'), [{ n: 1 }], `${change}`);
+	}
+	assert.match((await push_page(db, 2, () => {}, 5)).json.error, /page 1 is missing/);
+	await server.rows(db.label, 'INSERT INTO t (b) VALUES (6)');
+	await server.rows(db.label, 'CREATE TABLE u (a)');
+	assert.equal((await push_page(await new_database(), 1)).json.status, 'ok');
+});
+
+test('noise in a table is its own database\'s affair, and can be mended', async () => {
+	const db = await new_database();
+	const other = await new_database();
+	await server.rows(db.label, 'INSERT INTO t (b) VALUES (5)');
+	await generation_of(db);
+	assert.equal((await push_page(db, 2, (page) => page.fill(0xa5))).json.status, 'ok');
+	await assert.rejects(server.rows(db.label, 'SELECT * FROM t'), /malformed/);
+	await assert.rejects(server.rows(db.label, 'INSERT INTO t (b) VALUES (6)'), /malformed/);
+	await server.rows(other.label, 'INSERT INTO t (b) VALUES (6)');
+	assert.equal((await push_page(db, 2, (page) => page.fill(0).set([13], 0))).status, 200);
+	await server.rows(db.label, 'CREATE TABLE u (a)');
+});
+
 test('pushes that are refused change nothing', async () => {
 	const db = await new_database();
 	const g = await generation_of(db);
