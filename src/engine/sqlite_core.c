@@ -55,8 +55,9 @@ static int keeps_format(const char *old, const char *new)
 	enum { LARGEST_ROOT = 52, ENCODING = 56 };
 	uint32_t before = sqlite3Get4byte((const u8 *)old + ENCODING);
 	uint32_t after = sqlite3Get4byte((const u8 *)new + ENCODING);
-	return (before == 0 || after == before) && (sqlite3Get4byte((const u8 *)old + LARGEST_ROOT) == 0) ==
-							   (sqlite3Get4byte((const u8 *)new + LARGEST_ROOT) == 0);
+	int vacuums = sqlite3Get4byte((const u8 *)old + LARGEST_ROOT) != 0;
+	int will_vacuum = sqlite3Get4byte((const u8 *)new + LARGEST_ROOT) != 0;
+	return (before == 0 || after == before) && vacuums == will_vacuum;
 }
 
 int sqlite_core_lay(sqlite3 *db, const uint32_t *page_nos, const char *pages, uint32_t count,

@@ -197,6 +197,19 @@ test('a push that nobody could open again is refused, and the database goes on',
 	assert.equal((await push_page(await new_database(), 1)).json.status, 'ok');
 });
 
+test('the first schema of an empty database can be pushed', async () => {
+	const model = await new_database();
+	const { frame, pages } = await own_frames(model, await generation_of(model));
+	const db = await server.createDatabase('raw-empty', ['ord']);
+	await server.api('PATCH', `${db.path}/configuration`, { offline_sync: true });
+	const body = Buffer.concat(Array.from({ length: pages }, (_, i) => frame(i + 1, i + 1 === pages ? pages : 0)));
+	const g = await generation_of(db);
+	const answer = await ask(db, `/sync/${g}/1/${1 + pages}`, { method: 'POST', body });
+	assert.deepEqual(answer.json, { status: 'ok', generation: g, max_frame_no: pages, baton: null });
+	await server.rows(db.label, 'INSERT INTO t (b) VALUES (6)');
+	assert.deepEqual(await server.rows(db.label, 'SELECT b FROM t'), [{ b: 6 }]);
+});
+
 test('noise in a table is its own database\'s affair, and can be mended', async () => {
 	const db = await new_database();
 	const other = await new_database();
