@@ -148,6 +148,27 @@ for (const [name, Client] of [
 			await assert_same(late.file, db);
 		});
 
+		test('many small transactions are more than a generation', async (t) => {
+			const db = await new_database();
+			await fill(db);
+			const client = open(t, Client, db);
+			await client.sync();
+			for (let round = 0; round < 3; round++) {
+				for (let i = 0; i < 150; i++) client.exec(`INSERT INTO things (name, b) VALUES ('s${round}-${i}', randomblob(${i * 20}))`);
+				await client.sync();
+				await assert_same(client.file, db);
+			}
+			await run(db, "UPDATE things SET b = randomblob(9000) WHERE name LIKE 's1%'");
+			await client.sync();
+			await assert_same(client.file, db);
+			client.exec("DELETE FROM things WHERE name LIKE 's2%'");
+			await client.sync();
+			await assert_same(client.file, db);
+			const late = open(t, Client, db);
+			await late.sync();
+			await assert_same(late.file, db);
+		});
+
 		test('VACUUM and mass deletes', async (t) => {
 			const db = await new_database();
 			await fill(db, 'things', 3000);
