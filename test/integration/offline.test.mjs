@@ -218,6 +218,8 @@ test('noise in a table is its own database\'s affair, and can be mended', async 
 	assert.equal((await push_page(db, 2, (page) => page.fill(0xa5))).json.status, 'ok');
 	await assert.rejects(server.rows(db.label, 'SELECT * FROM t'), /malformed/);
 	await assert.rejects(server.rows(db.label, 'INSERT INTO t (b) VALUES (6)'), /malformed/);
+	await server.restart({ same_port: true });
+	await assert.rejects(server.rows(db.label, 'SELECT * FROM t'), /malformed/);
 	await server.rows(other.label, 'INSERT INTO t (b) VALUES (6)');
 	assert.equal((await push_page(db, 2, (page) => page.fill(0).set([13], 0))).status, 200);
 	await server.rows(db.label, 'CREATE TABLE u (a)');
