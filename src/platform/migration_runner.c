@@ -15,7 +15,10 @@
 #include "platform/internal.h"
 #include "platform/migration.h"
 
-enum { RETRY_MS = 300, SKIPS_MAX = 100, STACK_BYTES = 1 << 20 };
+enum { RETRY_MS = 300, SKIPS_MAX = 100 };
+
+// As workers have it (base/workers.c): SQLite's compiler recurses with what a text nests.
+enum { STACK_BYTES = 32 * 1024 * 1024 };
 
 struct migrations {
 	struct platform *platform;

@@ -225,6 +225,17 @@ test('SQL that cannot be one transaction is refused before anything starts', asy
 	assert.equal((await get(group.path)).total, 0);
 });
 
+test('SQL that nests as deep as its length allows ends nothing but its migration', async () => {
+	const group = await make_group('deep');
+	await make_database(group, 'deep-a');
+	// Each level is a common table expression of the one before it.
+	const steps = Array.from({ length: 4_000 }, (_, i) => `c${i + 1} AS (SELECT * FROM c${i})`);
+	const deep = await migrate(group, { name: 'm', sql: `WITH c0 AS (SELECT 1), ${steps.join(', ')} SELECT * FROM c4000` });
+	assert.ok(['done', 'failed'].includes(deep.status));
+	server.check();
+	assert.equal((await migrate(group, { name: 'n', sql: 'CREATE TABLE t (n)' })).status, 'done');
+});
+
 test('who may', async () => {
 	const group = await make_group('rights');
 	const { migration } = await post(group.path, { name: 'm', sql: 'CREATE TABLE t (n)' });
