@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -91,6 +92,8 @@ static void prepare_process(void)
 {
 	mallopt(M_ARENA_MAX, MALLOC_ARENAS_MAX);
 	signal(SIGPIPE, SIG_IGN);
+	// Also of what libraries and programs make for us.
+	umask(S_IRWXG | S_IRWXO);
 	sigset_t set = handled_signals();
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	struct rlimit files;

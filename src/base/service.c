@@ -112,6 +112,6 @@ void service_tell(const struct service *service, const char *format, ...)
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
 	ssize_t ignored UNUSED =
-		sendto(service->notify_fd, message, strlen(message), MSG_NOSIGNAL,
+		sendto(service->notify_fd, message, strlen(message), MSG_NOSIGNAL | MSG_DONTWAIT,
 		       (const struct sockaddr *)&service->notify_address, service->notify_address_size);
 }

@@ -97,16 +97,14 @@ static bool end_phase(struct store_txn *txn, const struct active *active)
 {
 	if (active->checking && active->failed > 0) {
 		end_migration(txn, active, "failed", "the dry run failed; nothing was applied");
-	} else if (active->checking && !active->applies) {
-		end_migration(txn, active, "done", "");
-	} else if (active->checking) {
+	} else if (active->checking && active->applies) {
 		struct query *q = sql_query(txn, SQL_MIGRATION_IS_CHECKED);
 		query_bind_integer(q, ":migration", active->row);
 		query_run(q);
 		return true;
-	} else if (add_databases(txn, active) > 0) {
+	} else if (!active->checking && add_databases(txn, active) > 0) {
 		return true;
-	} else if (active->failed > 0) {
+	} else if (!active->checking && active->failed > 0) {
 		end_migration(txn, active, "failed", "some databases failed");
 	} else {
 		end_migration(txn, active, "done", "");

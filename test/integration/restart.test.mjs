@@ -123,6 +123,13 @@ describe('a restart', () => {
 		const before = await look();
 		const bootstrap = readFileSync(path.join(server.data, 'bootstrap.json'), 'utf8');
 		assert.equal(statSync(path.join(server.data, 'bootstrap.json')).mode & 0o777, 0o600);
+		// Nobody else may read or enter anything, whatever the umask of whoever starts it.
+		const names = readdirSync(server.data, { recursive: true });
+		assert.ok(names.some((name) => String(name).endsWith('.db')), names.join());
+		for (const name of names) {
+			const found = statSync(path.join(server.data, String(name)), { throwIfNoEntry: false });
+			assert.equal((found?.mode ?? 0) & 0o077, 0, name);
+		}
 
 		for (const how of ['stop', 'kill']) {
 			if (how === 'kill') await server.kill();
