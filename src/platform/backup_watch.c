@@ -103,10 +103,18 @@ void platform_write_backup_metrics(struct platform *platform, size_t top_max, st
 
 bool platform_backups_are_sound(struct platform *platform, struct error *err)
 {
-	struct numbers numbers;
-	if (!count(platform, &numbers, err))
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	int64_t damaged = 0;
+	if (!store_begin(platform->store, STORE_READ, &txn, err))
 		return false;
-	return numbers.damaged == 0 ||
+	struct query *q = sql_query(txn, SQL_COUNT_DAMAGED_BACKUPS);
+	if (query_step(q)) {
+		damaged = query_integer(q, 0);
+		query_run(q);
+	}
+	if (!store_commit(&txn, err))
+		return false;
+	return damaged == 0 ||
 	       error_set(err, ERR_CORRUPT, "%lld %s could not be restored, or differ from what was backed up",
-			 (long long)numbers.damaged, numbers.damaged == 1 ? "backup" : "backups");
+			 (long long)damaged, damaged == 1 ? "backup" : "backups");
 }

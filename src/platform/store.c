@@ -38,8 +38,11 @@ static const char *const history[] = {
 static const char *const group_migrations[] = {
 #include "0007-group-migrations.sql.inc"
 };
-static const char *const *const migrations[] = {foundations, organizations, usage,           offline_sync,
-						backups,     history,       group_migrations};
+static const char *const damaged_backups[] = {
+#include "0008-damaged-backups.sql.inc"
+};
+static const char *const *const migrations[] = {
+	foundations, organizations, usage, offline_sync, backups, history, group_migrations, damaged_backups};
 
 const char *sql_text(enum sql_id id)
 {

@@ -236,7 +236,7 @@ describe('backups in a folder', () => {
 				assert.equal(ready.backups.status, 'failed');
 				assert.match(ready.backups.error, /1 backup could not be restored/);
 				assert.equal((await request(`${server.url}/ready`)).status, 200, 'it serves all the same');
-				assert.match(server.stderr, new RegExp(`backup.damaged backup=${backup.id}`));
+				await until('the log to tell of it', () => server.stderr.includes(`backup.damaged backup=${backup.id}`));
 
 				const refused = await backups.call('POST', `/${backup.id}/restore`, { name: 'nothing' }, 400);
 				assert.match(refused.error, /damaged|missing/);
@@ -504,7 +504,7 @@ describe('targets', () => {
 				return backup.error && backup;
 			});
 			assert.equal(waiting.state, 'queued', 'it is tried again');
-			assert.match(server.stderr, /backup\.failed/);
+			await until('the log to tell of it', () => server.stderr.includes('backup.failed'));
 			// It is mended meanwhile.
 			rmSync(file);
 			mkdirSync(file);
@@ -585,7 +585,7 @@ describe('targets', () => {
 						return backup.error && backup;
 					});
 					assert.match(error, expected);
-					if (logged) assert.match(server.stderr, logged);
+					if (logged) await until('the log to tell of it', () => logged.test(server.stderr));
 				} finally {
 					await server.stop();
 				}

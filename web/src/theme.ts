@@ -32,9 +32,3 @@ export function chooseTheme(value: Theme): void {
 
 theme.subscribe(apply);
 apply(theme.value);
-
-/// Whether the page is dark now; for what is drawn on a canvas.
-export function isDark(): boolean {
-	if (theme.value !== 'system') return theme.value === 'dark';
-	return matchMedia('(prefers-color-scheme: dark)').matches;
-}
