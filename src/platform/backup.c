@@ -284,25 +284,36 @@ bool platform_verify_backup(struct platform *platform, const struct organization
 }
 
 // The record goes last: what is left of files is found again by it.
+static bool remove_backup(struct platform *platform, const struct caller *caller,
+			  const struct organization *organization, const struct backup *backup,
+			  struct error *err)
+{
+	OWNED(store_txn) struct store_txn *txn = NULL;
+	if (!backup_remove(platform->backups, backup->place, err) ||
+	    !store_begin(platform->store, STORE_WRITE, &txn, err))
+		return false;
+	struct query *q = sql_org_query(txn, SQL_FORGET_BACKUP, organization->row);
+	query_bind_text(q, ":id", backup->id);
+	query_run(q);
+	audit(txn, caller, organization->row, "backup-delete", "removed a backup", "backup", backup->id);
+	return store_commit(&txn, err);
+}
+
 bool platform_destroy_backup(struct platform *platform, const struct caller *caller,
 			     const struct organization *organization, const char *id, struct error *err)
 {
 	OWNED(arena) struct arena arena = {0};
-	OWNED(store_txn) struct store_txn *txn = NULL;
 	struct backup backup = {0};
 	if (!has_target(platform, err) ||
 	    !platform_find_backup(platform, organization, id, &arena, &backup, err))
 		return false;
 	if (backup.state == BACKUP_QUEUED || backup.state == BACKUP_RUNNING)
 		return error_set(err, ERR_NOT_READY, "backup %s is still being made", id);
-	if (!backup_remove(platform->backups, backup.place, err) ||
-	    !store_begin(platform->store, STORE_WRITE, &txn, err))
-		return false;
-	struct query *q = sql_org_query(txn, SQL_FORGET_BACKUP, organization->row);
-	query_bind_text(q, ":id", id);
-	query_run(q);
-	audit(txn, caller, organization->row, "backup-delete", "removed a backup", "backup", id);
-	return store_commit(&txn, err);
+	struct backups *backups = platform->backups;
+	pthread_mutex_lock(&backups->removing);
+	bool ok = remove_backup(platform, caller, organization, &backup, err);
+	pthread_mutex_unlock(&backups->removing);
+	return ok;
 }
 
 bool backup_seed(struct platform *platform, const struct organization *organization, const char *id,
@@ -337,6 +348,7 @@ static void free_backups(struct backups *backups)
 {
 	backup_target_close(backups->target);
 	pthread_mutex_destroy(&backups->mutex);
+	pthread_mutex_destroy(&backups->removing);
 	pthread_cond_destroy(&backups->changed);
 	free(backups);
 }
@@ -364,6 +376,7 @@ bool platform_start_backups(struct platform *platform, const struct backup_optio
 	backups->target = target;
 	backups->job = (struct job){.is_stopping = is_stopping, .context = backups};
 	pthread_mutex_init(&backups->mutex, NULL);
+	pthread_mutex_init(&backups->removing, NULL);
 	clock_cond_init(&backups->changed);
 	if (!backups_start(backups, err)) {
 		free_backups(backups);

@@ -23,6 +23,9 @@ struct backups {
 	_Atomic(uint64_t) verified;
 	_Atomic(uint64_t) not_verified;
 
+	/// Held while a client's removal goes on, so that no verdict is given between the going of its files and of its row.
+	pthread_mutex_t removing;
+
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	// guarded by mutex

@@ -183,7 +183,10 @@ static bool note_verdict(struct backups *backups, const struct backup *backup, c
 		.due_ms = interval_ms > 0 ? clock_wall_ms() + interval_ms : 0,
 	};
 	int64_t stays = 0;
-	if (!run_on(backups, SQL_END_VERIFICATION, backup, bind_verdict, &verdict, &stays, err))
+	pthread_mutex_lock(&backups->removing);
+	bool noted = run_on(backups, SQL_END_VERIFICATION, backup, bind_verdict, &verdict, &stays, err);
+	pthread_mutex_unlock(&backups->removing);
+	if (!noted)
 		return false;
 	// Of one that was removed meanwhile there is nothing to be alarmed at.
 	if (!stays)
