@@ -164,10 +164,13 @@ describe('a streamed reply', () => {
 			const [response] = await once(call, 'response');
 			response.once('data', () => (stopping = other.stop()));
 			const parts = [];
-			await assert.rejects(async () => {
+			const whole = async () => {
 				for await (const part of response) parts.push(part);
-				zlib.gunzipSync(Buffer.concat(parts));
-			});
+				return zlib.gunzipSync(Buffer.concat(parts)).toString();
+			};
+			// The statement's end by the stop may still be told before the connection goes.
+			const text = await whole().catch(() => null);
+			if (text !== null) assert.match(JSON.parse(text.trim().split('\n').at(-1)).type, /^(step_)?error$/, text.slice(-300));
 		} finally {
 			await (stopping ?? other.stop());
 		}
